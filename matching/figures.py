@@ -1,0 +1,20 @@
+"""What this floor counts, for Prometheus. No label ever holds anything about one person."""
+
+from __future__ import annotations
+
+from prometheus_client import Counter, Histogram
+
+ASKED = Counter("visavis_requests_total", "Requests for help.")
+CLOSED = Counter("visavis_requests_closed_total", "Requests that ended without a call.", ["reason"])
+RUNG = Counter("visavis_alerts_total", "Volunteers rung.", ["channel"])
+LATE_TAPS = Counter("visavis_late_taps_total", "Accepts that came after another one.")
+MATCHED = Counter("visavis_calls_total", "Calls that began.")
+ENDED = Counter("visavis_calls_ended_total", "Calls that ended.", ["reason"])
+WAIT = Histogram(
+    "visavis_wait_seconds",
+    "Seconds a caller waited until the claim.",
+    buckets=(1, 2, 5, 10, 15, 20, 30, 45, 60, 90, 120, 180, 300, 600),
+)
+GONE = Counter("visavis_people_gone_total", "People who did not come back within the resume window.")
+SWEEP_SECONDS = Histogram("visavis_sweep_seconds", "Seconds one look of the sweeper took.")
+PARCELS_LEFT = Counter("visavis_parcels_left_total", "Parcels that the node that wrote them did not carry.")

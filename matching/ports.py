@@ -1,0 +1,40 @@
+"""What this floor needs from the others, so that it need not know them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+from uuid import UUID
+
+from accounts.outbox import Parcel
+from accounts.postgres import Connection
+from matching.events import Event, OfferGone, OfferRing
+from matching.model import Call
+
+
+class Voice(Protocol):
+    """Speaks to people's open sockets, on whatever node they are. Best effort, and never raises."""
+
+    async def tell(self, person: UUID, event: Event) -> None: ...
+
+
+class Carrier(Protocol):
+    """Carries parcels right after their transaction. Never raises: what it cannot carry stays in the outbox."""
+
+    async def carry(self, parcels: Sequence[Parcel]) -> None: ...
+
+
+class Doorbell(Protocol):
+    """Rings volunteers. Never raises."""
+
+    async def ring(self, volunteer: UUID, event: OfferRing) -> None: ...
+
+    async def withdraw(self, volunteer: UUID, event: OfferGone) -> None: ...
+
+
+class Rewards(Protocol):
+    """What a call or a late tap earns, in the transaction that ends the call or writes the tap."""
+
+    async def call_ended(self, connection: Connection, call: Call) -> None: ...
+
+    async def late_tap(self, connection: Connection, volunteer_id: UUID, offer_id: UUID) -> None: ...

@@ -1,0 +1,36 @@
+"""The numbers of this floor, in one place. Times in seconds."""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class MatchingSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """How volunteers are asked, and how long anybody waits."""
+
+    ring_time: float = 30
+    """How long one volunteer's page rings."""
+    rings_at_first: int = 3
+    """Volunteers rung at once when a request opens."""
+    rings_more_every: float = 15
+    """One more is kept ringing each time a request has waited this long."""
+    rings_at_most: int = 12
+    second_languages_after: float = 15
+    """From then on a request also rings volunteers who share only another of the caller's languages; at once where
+    too few share the first."""
+    status_every: float = 10
+    """A waiting caller hears something at least this often."""
+    nobody_after: float = 180
+    """The founder's own limit before saying "nobody"."""
+    unanswered_after: float = 600
+    """A request whose caller does not choose after "nobody" closes by then."""
+    grace: float = 15
+    """From the claim until both sides must be connected."""
+    resume_window: float = 30
+    """How long a person may be without a socket before they are gone."""
+    call_back_within: float = 600
+    rate_within: float = 72 * 3600
+    node_silence: float = 5
+    """A node that has not beaten for this long is taken for dead."""
+    tick: float = 1
+    """How often waiting requests and the truth in Postgres are looked at."""
