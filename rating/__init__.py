@@ -1,0 +1,1 @@
+"""Trust after the call: ratings, never again, reports, points. Knows accounts, not matching."""
