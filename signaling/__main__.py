@@ -1,0 +1,5 @@
+"""`python -m signaling` is `visavis`."""
+
+from signaling.cli import main
+
+main()
