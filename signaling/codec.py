@@ -1,4 +1,4 @@
-"""From bytes to frames and back. The codecs are built once; a frame that cannot be decoded gets a code and a sentence."""
+"""From bytes to frames and back, by codecs built once. A frame that cannot be decoded gets a code and a sentence."""
 
 from __future__ import annotations
 

@@ -9,11 +9,12 @@ from typing import Any
 
 import msgspec
 
-from tests.bench import connections, match
+from tests.bench import connections, match, setup
 
 BENCHMARKS: dict[str, Callable[[], Coroutine[Any, Any, dict[str, Any]]]] = {
     "match": match.run,
     "connections": connections.run,
+    "setup": setup.run,
 }
 
 
