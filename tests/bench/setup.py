@@ -1,5 +1,5 @@
-"""`setup`: from the caller's press on the button to the first frame on the volunteer's screen, in two Chromium pages with
-fake media over loopback. The volunteer presses as soon as it rings, so human delay is not in the figure."""
+"""`setup`: from the caller's press on the button to the first frame on the volunteer's screen, in two Chromium pages
+with fake media over loopback. The volunteer presses as soon as it rings, so human delay is not in the figure."""
 
 from __future__ import annotations
 
