@@ -27,6 +27,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import ResponseError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
+from accounts import cancellation
 from accounts.errors import Unavailable
 
 LUA = Path(__file__).with_name("lua")
@@ -39,7 +40,8 @@ Redis = redis.asyncio.Redis
 async def answering() -> AsyncIterator[None]:
     """Turns a cache that is away, full or starting into `Unavailable`."""
     try:
-        yield
+        with cancellation.kept():
+            yield
     except (RedisConnectionError, RedisTimeoutError, ResponseError, OSError, TimeoutError) as error:
         raise Unavailable(retry_after=RETRY_AFTER) from error
 
@@ -249,6 +251,6 @@ async def connect(url: str, *, patience: float = 2, size: int = 20) -> Redis:
         decode_responses=True,
     )
     client = redis.asyncio.Redis.from_pool(pool)
-    async with answering():
-        await asyncio.wait_for(client.ping(), patience)
+    async with answering(), asyncio.timeout(patience):
+        await client.ping()
     return client

@@ -87,7 +87,8 @@ class Dispatcher:
                 log.warning("dispatch.unavailable")
             if not busy:
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(self._wake.wait(), self._settings.tick / 4)
+                    async with asyncio.timeout(self._settings.tick / 4):
+                        await self._wake.wait()
             self._wake.clear()
 
     async def work_once(self) -> bool:

@@ -179,13 +179,16 @@ class Bus:
             await asyncio.sleep(0.5)
 
     async def _listen(self) -> None:
-        async with answering(), self._redis.pubsub(ignore_subscribe_messages=False) as pubsub:
-            await pubsub.subscribe(self._channel(self._board.node))
+        async with self._redis.pubsub(ignore_subscribe_messages=False) as pubsub:
+            async with answering():
+                await pubsub.subscribe(self._channel(self._board.node))
             while True:
-                message = await pubsub.get_message(timeout=30)
-                if message is None:
-                    await pubsub.ping()
-                elif message["type"] == "subscribe":
+                async with answering():
+                    message = await pubsub.get_message(timeout=30)
+                    if message is None:
+                        await pubsub.ping()
+                        continue
+                if message["type"] == "subscribe":
                     self.listening.set()
                 elif message["type"] == "message":
                     await self._handle(message["data"])
