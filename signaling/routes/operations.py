@@ -43,10 +43,10 @@ async def readyz(request: web.Request) -> web.StreamResponse:
     migrations = "unknown"
     try:
         async with asyncio.timeout(READY_WITHIN), borrowed(house.pool) as connection:
-            database = "ok"
             migrations = "pending" if await migrate.pending(connection) else "ok"
+            database = "ok"
     except migrate.DatabaseNewer:
-        migrations = "newer"
+        database, migrations = "ok", "newer"
     except (Unavailable, TimeoutError):
         pass
     try:
