@@ -51,8 +51,19 @@ class Outcome(StrEnum):
     LATE = "late"
     """Accepted after somebody else: a late tap."""
     IGNORED = "ignored"
+    FAILED = "failed"
+    """The push service refused it."""
     WITHDRAWN = "withdrawn"
     """The request was closed while it rang."""
+
+
+class Channel(StrEnum):
+    """How a volunteer is rung."""
+
+    SOCKET = "socket"
+    """In an open page, on shift."""
+    PUSH = "push"
+    """By a notification on a device that sleeps."""
 
 
 class Trust(StrEnum):
@@ -92,6 +103,31 @@ class Offer(msgspec.Struct, frozen=True, kw_only=True):
     age: float
     """Seconds since it began to ring."""
     outcome: Outcome | None
+
+
+class Evidence(msgspec.Struct, frozen=True):
+    """What a volunteer's rings through one channel have taught so far."""
+
+    yes: float = 0.0
+    """Answers, late ones too; old ones count for less."""
+    exposure: float = 0.0
+    """Rings, each worth what could be expected of it: less at night, less when tired, less when cut short."""
+    ignored: int = 0
+    """Rings in a row without any answer."""
+
+
+class Candidate(msgspec.Struct, frozen=True, kw_only=True):
+    """A volunteer who may be rung, as ranking sees them."""
+
+    id: UUID
+    channel: Channel
+    evidence: Evidence = Evidence()
+    last_rung: float = 0.0
+    """Unix time; 0 for never."""
+    calls: int = 0
+    """Calls they have had."""
+    offset: int = 0
+    """Seconds that their clock on the wall is ahead of UTC."""
 
 
 class Volunteer(msgspec.Struct, frozen=True):

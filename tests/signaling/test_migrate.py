@@ -38,7 +38,7 @@ def broken_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "migrations/0001_broken.py").write_text(
         "from accounts.postgres import run_migration\n"
         "revision, down_revision, branch_labels = 'broken_0001', None, None\n"
-        "depends_on = 'rating_0001'\n"
+        "depends_on = ('rating_0001', 'matching_0002')\n"
         "def upgrade(): run_migration(__file__, '0001_broken.sql')\n"
     )
     (tmp_path / "migrations/0001_broken.sql").write_text("CREATE TABLE half (id int); CREATE TABLE half (id int);")
@@ -71,11 +71,14 @@ async def test_three_at_once_do_it_once(connection: Connection, empty_database_u
 
 async def test_what_is_pending_in_between(connection: Connection, empty_database_url: str) -> None:
     everything = await migrate(empty_database_url)
-    await connection.execute("UPDATE alembic_version SET version_num = 'matching_0001'")
-    assert await pending(connection) == [name for name in everything if name.startswith("rating")]
-    await connection.execute("UPDATE alembic_version SET version_num = 'accounts_0001'")
-    assert "accounts_0001" not in await pending(connection)
-    assert {"matching_0001", "rating_0001"} <= set(await pending(connection))
+    for applied in ("matching_0002", "matching_0001", "accounts_0001"):
+        await connection.execute("DELETE FROM alembic_version")
+        await connection.execute("INSERT INTO alembic_version VALUES ($1)", applied)
+        left = await pending(connection)
+        assert applied not in left
+        assert "rating_0001" in left
+        assert left == [name for name in everything if name in left]
+    assert {"accounts_0002", "matching_0001", "matching_0002"} <= set(await pending(connection))
 
 
 async def test_a_newer_database_is_left_alone(connection: Connection, empty_database_url: str) -> None:
