@@ -9,7 +9,7 @@ COPY accounts accounts
 COPY matching matching
 COPY rating rating
 COPY signaling signaling
-RUN pip --python /opt/visavis/bin/python install --no-cache-dir --disable-pip-version-check .
+RUN pip --python /opt/visavis/bin/python install --no-cache-dir --disable-pip-version-check '.[apns]'
 
 FROM python:3.12-slim
 

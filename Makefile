@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .SILENT:
-.PHONY: help run test lint bench chromium
+.PHONY: help run test lint bench mutants reference tools
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -18,7 +18,7 @@ help: ## list these targets
 run: $(VENV)/installed ## start visavis for development, with its own database and cache
 	exec $(BIN)/visavis dev
 
-test: $(VENV)/installed-test tools lint ## check style, types, imports and behaviour
+test: $(VENV)/installed-test $(VENV)/node/installed tools lint ## check style, types, imports and behaviour
 	echo "tests"
 	$(BIN)/pytest --cov --cov-report=term $(ARGS)
 
@@ -32,17 +32,18 @@ lint: $(VENV)/installed-test ## check style, types and the floors' imports
 bench: $(VENV)/installed-test ## measure, side by side with others
 	$(BIN)/python -m tests.bench $(ARGS)
 
-mutants: $(VENV)/installed-test tools ## take each guard out and see a test turn red (half an hour)
+mutants: $(VENV)/installed-test $(VENV)/node/installed tools ## take each guard out and see a test turn red (half an hour)
 	$(BIN)/python -m tests.mutants $(ARGS)
 
 reference: $(VENV)/installed ## write docs/reference from the code
 	$(BIN)/python -m signaling.reference docs/reference
 
-# The tests drive a real browser and a real relay.
+# The tests drive a real browser, a real relay and a real push service.
 tools:
 	missing=""; \
 	command -v chromium >/dev/null || command -v chromium-browser >/dev/null || missing="chromium"; \
 	command -v turnserver >/dev/null || missing="$$missing coturn"; \
+	command -v node >/dev/null && command -v npm >/dev/null || missing="$$missing nodejs npm"; \
 	if [ -n "$$missing" ]; then \
 	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 	    echo "installing with apt-get: $$missing"; \
@@ -52,6 +53,14 @@ tools:
 	    echo "The tests need more. Install it and try again: sudo apt-get install $$missing" >&2; exit 1; \
 	  fi; \
 	fi
+
+# A push service to send to: the npm package of a project of its own, with no part in what is served. (`tools` comes
+# first, for it brings npm.)
+$(VENV)/node/installed: | $(BIN)/python tools
+	echo "installing the tests' push service into $(VENV)/node"
+	mkdir -p $(VENV)/node
+	npm install --prefix $(VENV)/node --no-save --no-audit --no-fund --loglevel=error web-push-testing@1.2 >/dev/null
+	touch $@
 
 $(VENV)/installed: pyproject.toml | $(BIN)/python
 	echo "installing visavis into $(VENV)"

@@ -117,6 +117,16 @@ class PersonUnknown(AccountError):
     detail = "There is no such person: %(who)s."
 
 
+class DeviceInvalid(AccountError):
+    code = "device_invalid"
+    detail = "This device cannot be rung: its keys or its token are not right. Allow notifications once more."
+
+
+class DeviceUnknown(AccountError):
+    code = "device_unknown"
+    detail = "You have no such device."
+
+
 class Unavailable(VisavisError):
     """The database or the cache does not answer; nothing was changed or the change can be asked for again by its id."""
 

@@ -6,10 +6,13 @@ import hashlib
 import hmac
 from functools import cached_property
 
+from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+P256_ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
 
 
 class Secret:
@@ -45,6 +48,18 @@ class Secret:
         """The name of the signing key in a token's header: a hash of the public key."""
         public = self.verifying_key.public_bytes(Encoding.Raw, PublicFormat.Raw)
         return hashlib.sha256(public).hexdigest()[:16]
+
+    @cached_property
+    def push_key(self) -> ec.EllipticCurvePrivateKey:
+        """The P-256 key by which push services know us (VAPID, RFC 8292). 512 bits are brought into range, so that the
+        remainder is as good as even (FIPS 186-5, A.2.1)."""
+        bits = self.derive("push/1") + self.derive("push/2")
+        return ec.derive_private_key(int.from_bytes(bits) % (P256_ORDER - 1) + 1, ec.SECP256R1())
+
+    @cached_property
+    def push_point(self) -> bytes:
+        """Its public half as browsers want it: the 65 bytes of an uncompressed point."""
+        return self.push_key.public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
 
 
 class Keyring:

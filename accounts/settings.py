@@ -22,3 +22,5 @@ class AccountSettings(msgspec.Struct, frozen=True, kw_only=True):
     languages_at_most: int = 10
     alerts_per_day: int = 2
     alerts_per_day_at_most: int = 20
+    devices_at_most: int = 10
+    """Addresses a person can be rung at while no page is open; the oldest makes room for a new one."""

@@ -282,8 +282,13 @@ async def rotate(connection: Connection, family: UUID, life: float) -> None:
     await connection.execute(ROTATE, family, life)
 
 
+# Where somebody has signed out, they are not rung any more.
 REVOKE = """
-UPDATE accounts.refresh_family SET revoked_at = now(), revoked_for = $2 WHERE id = $1 AND revoked_at IS NULL
+WITH ended AS (
+    UPDATE accounts.refresh_family SET revoked_at = now(), revoked_for = $2
+    WHERE id = $1 AND revoked_at IS NULL
+    RETURNING id)
+DELETE FROM accounts.device d USING ended e WHERE d.family_id = e.id
 """
 
 
@@ -292,7 +297,10 @@ async def revoke(connection: Connection, family: UUID, reason: str) -> None:
 
 
 REVOKE_ALL = """
-UPDATE accounts.refresh_family SET revoked_at = now(), revoked_for = $2 WHERE person_id = $1 AND revoked_at IS NULL
+WITH ended AS (
+    UPDATE accounts.refresh_family SET revoked_at = now(), revoked_for = $2
+    WHERE person_id = $1 AND revoked_at IS NULL)
+DELETE FROM accounts.device WHERE person_id = $1
 """
 
 

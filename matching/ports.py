@@ -9,7 +9,7 @@ from uuid import UUID
 from accounts.outbox import Parcel
 from accounts.postgres import Connection
 from matching.events import Event, OfferGone, OfferRing
-from matching.model import Call
+from matching.model import Call, Channel
 
 
 class Voice(Protocol):
@@ -27,9 +27,9 @@ class Carrier(Protocol):
 class Doorbell(Protocol):
     """Rings volunteers. Never raises."""
 
-    async def ring(self, volunteer: UUID, event: OfferRing) -> None: ...
+    async def ring(self, volunteer: UUID, event: OfferRing, channel: Channel = Channel.SOCKET) -> None: ...
 
-    async def withdraw(self, volunteer: UUID, event: OfferGone) -> None: ...
+    async def withdraw(self, volunteer: UUID, event: OfferGone, channel: Channel = Channel.SOCKET) -> None: ...
 
 
 class Rewards(Protocol):

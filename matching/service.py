@@ -209,6 +209,15 @@ class HelpService:
         if declined:
             await self._dispatcher.look_at(offer.request_id)
 
+    async def push_failed(self, volunteer_id: UUID, offer_id: UUID) -> None:
+        """No device of the volunteer took the ring; somebody else is rung at once."""
+        async with borrowed(self._pool) as connection:
+            offer = await offers.offer(connection, offer_id, volunteer_id)
+            failed = await offers.answer(connection, [offer_id], Outcome.FAILED)
+        await self._quiet(volunteer_id, offer_id)
+        if offer is not None and failed:
+            await self._dispatcher.look_at(offer.request_id)
+
     async def look_at_offer(self, volunteer_id: UUID, offer_id: UUID) -> tuple[Offer, RequestState]:
         """An offer and how its request stands. Raises `OfferUnknown`."""
         async with borrowed(self._pool) as connection:

@@ -11,6 +11,7 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 
 from aiohttp import web
 
+from accounts.devices import DeviceKind
 from accounts.keys import Keyring
 from accounts.postgres import close_pool, open_pool
 from accounts.service import AccountService
@@ -34,6 +35,14 @@ from signaling.limits import Limits
 from signaling.mail import DevelopmentPost, Mailer, NoPost, SmtpPost
 from signaling.node import Node
 from signaling.past import PastCalls
+from signaling.push.apns import Apns
+from signaling.push.fcm import Fcm
+from signaling.push.noted import Noted
+from signaling.push.pushes import Pushes
+from signaling.push.rings import Rings
+from signaling.push.sender import Sender
+from signaling.push.service import Service
+from signaling.push.web_push import Vapid, WebPush, session
 from signaling.secret import load_secret
 from signaling.settings import Settings
 from signaling.socket import SocketServer
@@ -68,10 +77,17 @@ async def opened(
         rewards = RewardsForMatching(rating)
         endings = Endings(rewards, settings.matching)
         carrier = Carrier(pool, bus, turn, time.time)
+        web_push = WebPush(settings.push_services, Vapid(keys, settings.contact), settings.push.rest)
+        sender = Sender(_push_services(settings, web_push), settings.push)
+        noted = Noted(redis, prefix)
+        rings = Rings(redis, prefix)
+        pushes = Pushes(pool, sender, rings, web_push, settings.push, noted if settings.development else None)
+        stack.push_async_callback(pushes.close)
         policy = KeepRinging(settings.matching)
-        dispatcher = Dispatcher(pool, board, policy, endings, bus, carrier, Doorbell(bus), settings.matching)
+        dispatcher = Dispatcher(pool, board, policy, endings, bus, carrier, Doorbell(bus, pushes), settings.matching)
         help_service = HelpService(pool, board, dispatcher, endings, rewards, bus, carrier, settings.matching)
         carrier.help_service = help_service
+        pushes.failed = help_service.push_failed
         sweeper = Sweeper(pool, board, dispatcher, endings, carrier, settings.matching)
         node = Node(board, switchboard, help_service, sweeper)
         commands = Commands(accounts, help_service, board, bus, turn, limits, settings.limits)
@@ -134,7 +150,20 @@ async def opened(
             sockets=sockets,
             pages=pages.Pages(templates, Static(fresh=settings.development)),
             past=PastCalls(pool, rating, settings.rating),
+            pushes=pushes,
+            web_push=web_push,
+            noted=noted,
         )
+
+
+def _push_services(settings: Settings, web_push: WebPush) -> dict[DeviceKind, Service]:
+    """The ways to devices that are switched on."""
+    services: dict[DeviceKind, Service] = {DeviceKind.WEB_PUSH: web_push}
+    if settings.fcm is not None:
+        services[DeviceKind.FCM] = Fcm(settings.fcm, session(web_push.resolver), settings.push.rest)
+    if settings.apns is not None:
+        services[DeviceKind.APNS] = Apns(settings.apns, settings.push.rest)
+    return services
 
 
 def _own_secret(settings: Settings) -> bytes:

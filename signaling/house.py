@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from signaling.mail import Mailer, Post
     from signaling.pages import Pages
     from signaling.past import PastCalls
+    from signaling.push.noted import Noted
+    from signaling.push.pushes import Pushes
+    from signaling.push.web_push import WebPush
     from signaling.settings import Settings
     from signaling.socket import SocketServer
     from signaling.switchboard import Switchboard
@@ -54,6 +57,9 @@ class House:
     sockets: SocketServer
     pages: Pages
     past: PastCalls
+    pushes: Pushes
+    web_push: WebPush
+    noted: Noted
 
 
 HOUSE: web.AppKey[House] = web.AppKey("house", object)  # type: ignore[arg-type]  # the class would be an import cycle

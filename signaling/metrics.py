@@ -9,6 +9,11 @@ HTTP = Counter("visavis_http_requests_total", "HTTP answers.", ["route", "method
 HTTP_SECONDS = Histogram("visavis_http_seconds", "Seconds an answer took.", ["route"])
 SOCKETS = Gauge("visavis_sockets", "Open sockets on this node.")
 SOCKETS_CLOSED = Counter("visavis_sockets_closed_total", "Sockets closed, by close code.", ["code"])
+PUSH = Counter(
+    "visavis_push_total",
+    "Messages to devices: sent, or why not. `set_up` and `refused` are for the operator to mend.",
+    ["kind", "outcome"],
+)
 RESUMED = Counter("visavis_resumes_total", "Resumes asked for.", ["outcome"])
 QUALITY = Histogram(
     "visavis_call_quality",

@@ -10,6 +10,7 @@ from matching import errors as matching
 from rating import errors as rating
 from signaling import relay
 from signaling.i18n import Words
+from signaling.push import errors as push
 
 
 class BadRequest(VisavisError):
@@ -97,6 +98,8 @@ STATUS: dict[type[VisavisError], int] = {
     accounts.Barred: 403,
     accounts.NotAllowed: 403,
     accounts.PersonUnknown: 404,
+    accounts.DeviceInvalid: 422,
+    accounts.DeviceUnknown: 404,
     accounts.Unavailable: 503,
     matching.IllegalMove: 409,
     matching.NotForRole: 403,
@@ -119,6 +122,8 @@ STATUS: dict[type[VisavisError], int] = {
     rating.TooLateToReport: 409,
     rating.TooManyReports: 429,
     rating.AlreadyReported: 409,
+    push.EndpointRefused: 422,
+    push.KindOff: 422,
     relay.SignalMalformed: 422,
     relay.SignalNotYours: 409,
     relay.VideoRefused: 403,

@@ -15,6 +15,7 @@ from rating.settings import RatingSettings
 from signaling import asyncapi, openapi
 from signaling.problems import STATUS
 from signaling.protocol import Close
+from signaling.push.settings import PushSettings
 from signaling.routes import table
 from signaling.session import SessionSettings
 from signaling.settings import OPERATORS, LimitSettings
@@ -26,6 +27,7 @@ PREFIXES: dict[str, type[msgspec.Struct]] = {
     "RATING": RatingSettings,
     "SESSION": SessionSettings,
     "LIMITS": LimitSettings,
+    "PUSH": PushSettings,
 }
 MADE = "<!-- Made by `make reference`. Do not edit. -->\n\n"
 

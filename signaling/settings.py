@@ -9,6 +9,7 @@ import difflib
 import ipaddress
 import os
 from collections.abc import Mapping
+from email.utils import parseaddr
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
@@ -18,6 +19,8 @@ import msgspec
 from accounts.settings import AccountSettings
 from matching.settings import MatchingSettings
 from rating.settings import RatingSettings
+from signaling.push import addresses, apns, fcm
+from signaling.push.settings import PushSettings
 from signaling.session import SessionSettings
 
 
@@ -35,6 +38,7 @@ class LimitSettings(msgspec.Struct, frozen=True, kw_only=True):
     sign_ins_per_network: int = 60
     tickets_per_person: int = 60
     restarts_per_call: int = 12
+    devices_per_person: int = 30
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -60,16 +64,25 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     trusted_proxies: tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]
     """Networks whose `X-Forwarded-For` is believed."""
     database_connections: int
+    push_services: addresses.Allowed
+    fcm: fcm.Credentials | None
+    apns: apns.Account | None
     accounts: AccountSettings
     matching: MatchingSettings
     rating: RatingSettings
     session: SessionSettings
     limits: LimitSettings
+    push: PushSettings
 
     @property
     def secure(self) -> bool:
         """Whether browsers come by https, so that cookies can be bound to it."""
         return self.public_url.startswith("https://")
+
+    @property
+    def contact(self) -> str:
+        """Whom a push service may write to about what we send (RFC 8292 section 2.1)."""
+        return f"mailto:{parseaddr(self.mail_from)[1]}"
 
 
 # Whoever tries, tests or measures a development server does in a minute what people do in a year.
@@ -92,6 +105,12 @@ OPERATORS = {
     "TURN_SECRET": "the secret shared with it (coturn: static-auth-secret)",
     "TRUSTED_PROXIES": "networks whose X-Forwarded-For is believed, separated by spaces",
     "DATABASE_CONNECTIONS": "connections to Postgres a process (10)",
+    "FCM_CREDENTIALS": "file of a Google service account, to ring Android apps; not set: none are rung",
+    "APNS_KEY": "file of an Apple push key (.p8), to ring iOS apps; not set: none are rung",
+    "APNS_KEY_ID": "its key id",
+    "APNS_TEAM_ID": "the team it belongs to",
+    "APNS_TOPIC": "the app's bundle id",
+    "APNS_SANDBOX": "yes: apps that were built for development",
 }
 """Every setting an operator has, with a word on it; `visavis --help` prints them."""
 
@@ -115,6 +134,11 @@ def read(environ: Mapping[str, str] = os.environ, *, development: bool = False) 
     origins = [f"{parts.scheme}://{parts.netloc}", *environ.get("ORIGINS", "").split()]
     if development:
         origins += [f"http://{host}:{port}" for host in ("localhost", "127.0.0.1", "[::1]")]
+    push = _numbers(environ, "PUSH", PushSettings)
+    try:
+        push_services = addresses.read_hosts(push.hosts, development=development)
+    except ValueError as error:
+        raise SettingsError(str(error)) from error
     return Settings(
         development=development,
         host=environ.get("HOST") or "127.0.0.1",
@@ -133,11 +157,15 @@ def read(environ: Mapping[str, str] = os.environ, *, development: bool = False) 
         turn_secret=environ.get("TURN_SECRET", ""),
         trusted_proxies=_networks(environ),
         database_connections=_number(environ, "DATABASE_CONNECTIONS", 10, 2, 1000),
+        push_services=push_services,
+        fcm=_fcm(environ),
+        apns=_apns(environ),
         accounts=_numbers(environ, "ACCOUNTS", AccountSettings),
         matching=_numbers(environ, "MATCHING", MatchingSettings),
         rating=_numbers(environ, "RATING", RatingSettings),
         session=_numbers(environ, "SESSION", SessionSettings, GENEROUS_SESSION if development else {}),
         limits=_numbers(environ, "LIMITS", LimitSettings, GENEROUS_LIMITS if development else {}),
+        push=push,
     )
 
 
@@ -171,6 +199,35 @@ def _networks(environ: Mapping[str, str]) -> tuple[ipaddress.IPv4Network | ipadd
         return tuple(ipaddress.ip_network(text) for text in environ.get("TRUSTED_PROXIES", "").split())
     except ValueError as error:
         raise SettingsError(f"TRUSTED_PROXIES must be networks like 10.0.0.0/8: {error}.") from error
+
+
+def _fcm(environ: Mapping[str, str]) -> fcm.Credentials | None:
+    path = environ.get("FCM_CREDENTIALS")
+    if not path:
+        return None
+    try:
+        return fcm.credentials(Path(path))
+    except (OSError, ValueError) as error:
+        why = f"FCM_CREDENTIALS must be the JSON file of a service account, as Google's console gives it out ({error})."
+        raise SettingsError(why) from error
+
+
+def _apns(environ: Mapping[str, str]) -> apns.Account | None:
+    path = environ.get("APNS_KEY")
+    if not path:
+        return None
+    missing = [name for name in ("APNS_KEY_ID", "APNS_TEAM_ID", "APNS_TOPIC") if not environ.get(name)]
+    if missing:
+        raise SettingsError(f"APNS_KEY is set, so {', '.join(missing)} must be too.")
+    if not apns.installed():
+        raise SettingsError("APNS_KEY needs HTTP/2, which is an extra: pip install 'visavis[apns]'.")
+    sandbox = environ.get("APNS_SANDBOX") == "yes"
+    try:
+        return apns.account(
+            Path(path), environ["APNS_KEY_ID"], environ["APNS_TEAM_ID"], environ["APNS_TOPIC"], sandbox=sandbox
+        )
+    except (OSError, ValueError) as error:
+        raise SettingsError(f"APNS_KEY must be the .p8 file that Apple gives out once ({error}).") from error
 
 
 def _numbers(environ: Mapping[str, str], prefix: str, kind: type[T], defaults: Mapping[str, Any] | None = None) -> T:

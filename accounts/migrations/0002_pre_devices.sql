@@ -7,6 +7,7 @@ ALTER TABLE accounts.person ADD COLUMN muted_languages text[] NOT NULL DEFAULT '
 CREATE TABLE accounts.device (
     id         uuid PRIMARY KEY,
     person_id  uuid NOT NULL REFERENCES accounts.person,
+    family_id  uuid REFERENCES accounts.refresh_family ON DELETE CASCADE,  -- the sign-in that registered it; whoever signs out is not rung
     kind       text NOT NULL CHECK (kind IN ('web_push', 'fcm', 'apns')),
     address    text NOT NULL CHECK (length(address) BETWEEN 1 AND 2048),  -- an endpoint, or a registration token
     key        bytea,                                -- Web Push: the subscription's P-256 point (RFC 8291 p256dh)
@@ -20,3 +21,4 @@ CREATE TABLE accounts.device (
     CHECK (auth IS NULL OR length(auth) = 16)
 );
 CREATE INDEX device_by_person ON accounts.device (person_id);
+CREATE INDEX device_by_family ON accounts.device (family_id);

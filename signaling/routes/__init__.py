@@ -10,6 +10,7 @@ def table(*, development: bool) -> list[Route]:
     from signaling.routes import (
         auth,
         calls,
+        devices,
         documents,
         me,
         operations,
@@ -21,7 +22,7 @@ def table(*, development: bool) -> list[Route]:
         pages_staff,
     )
 
-    routes = [*auth.ROUTES, *me.ROUTES, *calls.ROUTES, *operations.ROUTES, *documents.ROUTES]
+    routes = [*auth.ROUTES, *me.ROUTES, *devices.ROUTES, *calls.ROUTES, *operations.ROUTES, *documents.ROUTES]
     for module in (pages, pages_sign_in, pages_profile, pages_live, pages_history, pages_staff):
         routes += module.ROUTES
     if development:

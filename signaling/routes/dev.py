@@ -53,10 +53,15 @@ async def mail(request: web.Request) -> web.StreamResponse:
     return answer([SentMail(each.to, each.subject, each.text, each.at, each.code) for each in sent])
 
 
+async def push(request: web.Request) -> web.StreamResponse:
+    return answer(await request.app[HOUSE].noted.sent(request.query.get("to")))
+
+
 ROUTES = [
     Route(method="GET", path="/dev", handler=people, summary="", tag="dev", public=False, signed_in=False),
     Route(
         method="GET", path="/dev/sign-in/{name}", handler=sign_in, summary="", tag="dev", public=False, signed_in=False
     ),
     Route(method="GET", path="/dev/mail", handler=mail, summary="", tag="dev", public=False, signed_in=False),
+    Route(method="GET", path="/dev/push", handler=push, summary="", tag="dev", public=False, signed_in=False),
 ]

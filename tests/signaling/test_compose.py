@@ -31,6 +31,8 @@ NOT_IN_PRODUCTION = {
     "PORT": "the image's; Caddy knows it",
     "REDIS_PREFIX": "the cache is not shared with anything else",
 }
+APP = {"FCM_CREDENTIALS", "APNS_KEY", "APNS_KEY_ID", "APNS_TEAM_ID", "APNS_TOPIC", "APNS_SANDBOX"}
+"""For those who have an app of their own: docs/how-to/ring-closed-pages.md."""
 
 
 def test_the_compose_file_fits_the_specification() -> None:
@@ -53,7 +55,7 @@ def test_no_secret_has_a_value_that_somebody_might_keep() -> None:
 
 def test_every_setting_that_matters_in_production_is_given() -> None:
     given = SERVICES["server"]["environment"].keys()
-    assert given == OPERATORS.keys() - NOT_IN_PRODUCTION.keys()
+    assert given == OPERATORS.keys() - NOT_IN_PRODUCTION.keys() - APP
 
 
 def test_the_server_accepts_what_it_is_given() -> None:
