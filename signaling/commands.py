@@ -140,6 +140,8 @@ class Commands:
     async def _open(self, session: Session, command: protocol.OfferOpen) -> Answer:
         offer, state = await self._help.look_at_offer(session.person, command.offer_id)
         still = state is RequestState.OPEN and offer.outcome is not Outcome.DECLINED
+        if still:
+            session.shown(offer.id)  # so that this page hears when it is gone, on shift or not
         return success(command, open=still, request_id=offer.request_id)
 
     # --- the call

@@ -22,6 +22,7 @@ TYPES = {
     ".svg": "image/svg+xml",
     ".png": "image/png",
     ".woff2": "font/woff2",
+    ".webmanifest": "application/manifest+json",
 }
 FOR_GOOD = "public, max-age=31536000, immutable"
 ONCE = "no-cache"
@@ -57,6 +58,10 @@ class Static:
         if name not in self._files:
             raise KeyError(name)
         return f"/static/{self.version}/{name}"
+
+    def body(self, name: str) -> bytes:
+        """What is in a file. Raises `KeyError` for one that does not exist."""
+        return self._files[name]
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """`GET /static/{version}/{name}`."""

@@ -20,10 +20,11 @@ def table(*, development: bool) -> list[Route]:
         pages_profile,
         pages_sign_in,
         pages_staff,
+        worker,
     )
 
     routes = [*auth.ROUTES, *me.ROUTES, *devices.ROUTES, *calls.ROUTES, *operations.ROUTES, *documents.ROUTES]
-    for module in (pages, pages_sign_in, pages_profile, pages_live, pages_history, pages_staff):
+    for module in (pages, pages_sign_in, pages_profile, pages_live, pages_history, pages_staff, worker):
         routes += module.ROUTES
     if development:
         from signaling.routes import dev

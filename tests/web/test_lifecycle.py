@@ -106,7 +106,9 @@ async def test_a_volunteers_whole_call(modules: Visitor) -> None:
         "checking", "starting", "waiting", "ringing", "accepting", "connecting", "connected", "ended", "checking",
     ]  # fmt: skip
     assert walked[3]["did"] == ["ring true", "show ringing", "say ring"]
-    assert walked[4]["did"] == ["ring false", "camera.open", "send offer.accept", "show connecting", "tell accepting"]
+    assert walked[4]["did"] == [
+        "ring false", "quieten", "camera.open", "send offer.accept", "show connecting", "tell accepting",
+    ]  # fmt: skip
     assert "send shift.end" in walked[5]["did"]
     assert walked[7]["did"] == ["peer.close", "camera.close", "show ended", "alert ended", "sound ended"]
 
@@ -275,3 +277,51 @@ async def test_every_effect_and_every_word_is_known_to_the_page(modules: Visitor
     for call in ("tell('", "alert('", "say('"):
         for what in {part.split("'")[0] for part in machines.split(call)[1:]}:
             assert f"  {what}:" in sources["words"] or f"  {what},\n" in sources["words"], what
+
+
+TAPPED = {"type": "tapped", "offer_id": "o1"}
+OPEN = {"type": "done", "of": "offer.open", "offer_id": "o1", "request_id": "r1", "open": True}
+
+
+async def test_a_tap_rings_once_the_server_says_that_it_stands(modules: Visitor) -> None:
+    """Whoever is not on shift visits: for this one offer, and afterwards they are as they were."""
+    walked = await drive(
+        modules, "volunteer", TAPPED, welcome(offers=[OFFER]), OPEN, press("accept"), BEGIN | {"role": "volunteer"}
+    )
+    assert [each["at"] for each in walked] == ["off", "off", "ringing", "accepting", "connecting"]
+    assert walked[0]["did"] == ["send offer.open", "tell opening"]
+    assert walked[2]["did"] == ["ring true", "show ringing", "say ring"]
+    assert walked[2]["now"]["offers"][0]["languages"] == ["en"], "known from the welcome"
+    for end in (press("decline"), {"type": "offer.gone", "offer_id": "o1", "reason": "taken"}):
+        last = (await drive(modules, "volunteer", TAPPED, OPEN, end))[-1]
+        assert last["at"] == "off"
+        assert "send shift.start" not in last["did"]
+    back = await drive(modules, "volunteer", TAPPED, OPEN, welcome(offers=[OFFER]), welcome())
+    assert [each["at"] for each in back[1:]] == ["ringing", "ringing", "off"]
+    assert not [did for each in back for did in each["did"] if "shift" in did]
+
+
+async def test_a_tap_that_comes_too_late_is_thanked(modules: Visitor) -> None:
+    shut = OPEN | {"open": False}
+    refused = {"type": "refused", "of": "offer.open", "code": "offer_unknown", "detail": "no", "offer_id": "o1"}
+    for before, at in (([], "off"), ([welcome(offers=[OFFER])], "off"), (ON_SHIFT, "waiting")):
+        walked = await drive(modules, "volunteer", *before, TAPPED, shut)
+        assert (walked[-1]["at"], walked[-1]["did"]) == (at, ["tell gone"])
+        walked = await drive(modules, "volunteer", *before, TAPPED, refused)
+        assert (walked[-1]["at"], walked[-1]["did"]) == (at, ["tell problem"])
+    walked = await drive(modules, "volunteer", *ON_SHIFT, OFFER, TAPPED, shut)
+    assert walked[-1]["at"] == "waiting"
+
+
+async def test_a_tap_on_shift_puts_its_offer_first(modules: Visitor) -> None:
+    other = OFFER | {"offer_id": "o2", "request_id": "r2"}
+    walked = await drive(modules, "volunteer", *ON_SHIFT, other, TAPPED, OPEN, press("decline"))
+    assert [offer["offer_id"] for offer in walked[-2]["now"]["offers"]] == ["o1", "o2"]
+    assert [offer["offer_id"] for offer in walked[-1]["now"]["offers"]] == ["o2"]
+    walked = await drive(modules, "volunteer", *ON_SHIFT, TAPPED, OPEN, press("decline"))
+    assert walked[-1]["at"] == "waiting", "the shift goes on"
+
+
+async def test_a_tap_in_a_call_is_for_nobody(modules: Visitor) -> None:
+    walked = await drive(modules, "volunteer", *HELPING, TAPPED, OPEN)
+    assert [(each["at"], each["did"]) for each in walked[-2:]] == [("connected", [])] * 2

@@ -20,6 +20,7 @@ export class Api {
   constructor() {
     this.token = '';
     this.until = 0;
+    this.person = ''; // who is signed in
     /** @type {Promise<void> | null} */
     this.refreshing = null;
   }
@@ -55,6 +56,7 @@ export class Api {
   async fetchToken() {
     const tokens = await this.once('POST', '/v1/auth/refresh');
     this.token = tokens.access_token;
+    this.person = tokens.person.id;
     this.until = Date.now() + tokens.expires_in * 1000;
   }
 

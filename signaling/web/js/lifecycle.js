@@ -19,6 +19,7 @@
  * @property {Happening | null} there  What goes on in another window: a call.begin or a request.
  * @property {Happening[]} offers  For volunteers: what rings.
  * @property {Happening[]} early  Signals that came before their call.begin.
+ * @property {boolean} visiting  For volunteers: here for one offer, by a notification, and not on shift.
  * @property {string | null} dropped  A request that was cancelled here; the server may not know yet.
  *
  * @typedef {(now: Now, event: any) => [Now, ...Effect[]] | null} Move  Null: this is not ours, nothing happens.
@@ -47,6 +48,7 @@ export const fresh = (at = 'ready', kept = {}) => ({
   there: null,
   offers: [],
   early: [],
+  visiting: false,
   dropped: null,
   ...kept,
 });

@@ -7,6 +7,7 @@ import { Awake } from './awake.js';
 import { Camera, whyNot } from './camera.js';
 import { _ } from './i18n.js';
 import { Peer } from './peer.js';
+import { Push } from './push.js';
 import { Screens } from './screens.js';
 import { Sounds } from './sound.js';
 import { Wire } from './wire.js';
@@ -42,6 +43,7 @@ export class Page {
     this.sounds = new Sounds();
     this.awake = new Awake();
     this.api = new Api();
+    this.push = new Push(this.api);
     this.camera = new Camera({ video: role === 'caller', onReplaced: (track) => this.replaced(track) });
     this.after = new After(this.api, role, this.screens, this.announcer);
     this.windows = 'BroadcastChannel' in globalThis ? new BroadcastChannel('visavis') : null;
@@ -190,6 +192,8 @@ export class Page {
         return this.peer?.restarted(effect.frame);
       case 'peer.check':
         return this.peer?.check(false);
+      case 'quieten':
+        return void this.push.quieten();
       case 'ended':
         return void this.after.settled(this.now);
       case 'reload':
@@ -203,10 +207,10 @@ export class Page {
   async command(frame) {
     try {
       const ok = await this.wire.command(frame);
-      this.handle({ ...ok, type: 'done', of: frame.type });
+      this.handle({ offer_id: frame.offer_id, ...ok, type: 'done', of: frame.type });
     } catch (problem) {
       const { code, detail } = /** @type {import('./api.js').Problem} */ (problem);
-      this.handle({ type: 'refused', of: frame.type, code, detail });
+      this.handle({ type: 'refused', of: frame.type, code, detail, offer_id: frame.offer_id });
     }
   }
 

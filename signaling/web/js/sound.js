@@ -102,8 +102,9 @@ export class Sounds {
     if (!on) return;
     const once = () => {
       this.play('ring');
-      // An extra, never the only sign: many devices have none.
-      navigator.vibrate?.([200, 100, 200]);
+      // An extra, never the only sign: many devices have none, and none vibrates in a page that nobody has touched, such
+      // as one that a notification has opened.
+      if (navigator.userActivation?.hasBeenActive ?? true) navigator.vibrate?.([200, 100, 200]);
     };
     once();
     this.ringing = setInterval(once, RING_EVERY);

@@ -32,21 +32,18 @@ const QUIET = { do: 'ring', on: false };
 /** @type {Effect} */
 const RING = { do: 'ring', on: true };
 
-/** On shift, with nothing to answer. @type {(now: Now, ...effects: Effect[]) => [Now, ...Effect[]]} */
-const wait = (now, ...effects) => [
-  { ...fresh('waiting'), dropped: now.dropped },
-  QUIET,
-  { do: 'camera.close' },
-  show('waiting'),
-  ...effects,
-];
+/** With nothing to answer: on shift, or off again after a visit. @type {(now: Now, ...effects: Effect[]) => [Now, ...Effect[]]} */
+const wait = (now, ...effects) => {
+  const at = now.visiting ? 'off' : 'waiting';
+  return [{ ...fresh(at), dropped: now.dropped }, QUIET, { do: 'camera.close' }, show(at), ...effects];
+};
 
 /** The next offer that rings, or the wait. @type {(now: Now, ...effects: Effect[]) => [Now, ...Effect[]]} */
 const next = (now, ...effects) => {
   const [offer] = now.offers;
   if (!offer) return wait(now, ...effects);
   return [
-    { ...fresh('ringing'), offers: now.offers, dropped: now.dropped },
+    { ...fresh('ringing'), offers: now.offers, visiting: now.visiting, dropped: now.dropped },
     RING,
     show('ringing'),
     ...effects,
@@ -72,12 +69,37 @@ const gone = (now, event) => {
   return shown ? next({ ...now, offers }, tell('gone', { reason: event.reason })) : [{ ...now, offers }];
 };
 
+/** A notification was tapped. Whether the offer still stands, the server knows. @type {Move} */
+const tapped = (now, event) => [now, send('offer.open', { offer_id: event.offer_id }), tell('opening')];
+
+/** It does: it rings first of all. @type {Move} */
+const opened = (now, event) => {
+  if (event.of !== 'offer.open') return null;
+  const known = now.offers.find((offer) => offer.offer_id === event.offer_id);
+  if (!event.open) {
+    if (now.at === 'ringing' && known) return gone(now, { ...event, reason: 'taken' });
+    return [{ ...now, offers: without(now, event.offer_id) }, tell('gone', { reason: 'taken' })];
+  }
+  const { offer_id, request_id, languages = known?.languages ?? [], waited = known?.waited ?? 0, topic } = event;
+  const offer = { type: 'offer.ring', offer_id, request_id, languages, waited, topic: topic ?? known?.topic };
+  const visiting = !ON_SHIFT.includes(now.at) || now.visiting;
+  return next({ ...now, visiting, offers: [offer, ...without(now, offer_id)] });
+};
+
+/** It cannot be asked about. @type {Move} */
+const notOpened = (now, event) =>
+  event.of === 'offer.open' ? [now, tell('problem', { detail: event.detail })] : null;
+
+/** What to do about a tap wherever there is no call. @type {Moves} */
+const TAPPED = { tapped, done: opened, refused: notOpened };
+
 /** Answered here; until the server says whether it was the first answer, nothing else rings. @type {Move} */
 const accept = (now, event) => {
   const offer = /** @type {Happening} */ (now.offers[0]);
   return [
     { ...now, at: 'accepting', request: offer.request_id },
     QUIET,
+    { do: 'quieten' },
     { do: 'camera.open' },
     send('offer.accept', { offer_id: offer.offer_id, accept_id: event.accept_id }),
     show('connecting'),
@@ -90,6 +112,7 @@ const decline = (now) => {
   const offer = /** @type {Happening} */ (now.offers[0]);
   return next(
     { ...now, offers: now.offers.slice(1) },
+    { do: 'quieten' },
     send('offer.decline', { offer_id: offer.offer_id }),
     tell('declined'),
   );
@@ -141,9 +164,10 @@ const welcome = (now, event) => {
   }
   if (IN_CALL.includes(now.at)) return CONNECTED['call.ended']?.(now, { call_id: now.call, reason: 'gone' }) ?? null;
   if (now.at === 'elsewhere') return [fresh('off'), show('off')];
-  if (!ON_SHIFT.includes(now.at)) return now.call || now.request ? [{ ...now, call: null, request: null }] : null;
+  // What rings is remembered: a tap on its notification may follow.
+  if (!ON_SHIFT.includes(now.at)) return [{ ...now, offers, call: null, request: null }];
   /** @type {Effect[]} */
-  const again = shift ? [] : [send('shift.start', {})];
+  const again = shift || now.visiting ? [] : [send('shift.start', {})];
   if (now.at === 'accepting' || now.at === 'starting') return [now, ...again]; // their answers are still to come
   const [state, ...effects] = next({ ...now, offers });
   return [state, ...again, ...effects];
@@ -165,7 +189,7 @@ const ALWAYS = {
 
 const step = machine(
   {
-    off: { 'press.start': startShift },
+    off: { ...TAPPED, 'press.start': startShift },
     checking: {
       'press.start': (now) => [now],
       'microphone.ready': (now) => [{ ...now, at: 'starting' }, send('shift.start', {})],
@@ -184,9 +208,10 @@ const step = machine(
       'offer.ring': ring,
       'offer.gone': gone,
     },
-    waiting: { ...WIRE, 'offer.ring': ring, 'press.off': endShift },
+    waiting: { ...WIRE, ...TAPPED, 'offer.ring': ring, 'press.off': endShift },
     ringing: {
       ...WIRE,
+      ...TAPPED,
       'offer.ring': ring,
       'offer.gone': gone,
       'press.accept': accept,
@@ -206,6 +231,7 @@ const step = machine(
     connecting: CONNECTING,
     connected: CONNECTED,
     ended: {
+      ...TAPPED,
       'press.start': startShift,
       'press.off': (now) => [fresh('off'), show('off')],
       'call.ended': said,

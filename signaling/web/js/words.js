@@ -30,7 +30,9 @@ export function met(partner, role = 'caller') {
 
 /** Who rings, in words: nothing that identifies. @param {Data} offer */
 export function offered(offer) {
-  const parts = [_('They speak %(languages)s.', { languages: spoken(offer.languages) })];
+  const parts = [];
+  // A page that was opened by a notification knows no more than that.
+  if (offer.languages.length > 0) parts.push(_('They speak %(languages)s.', { languages: spoken(offer.languages) }));
   if (offer.waited >= 1) parts.push(_('They have waited for %(time)s.', { time: lasting(offer.waited) }));
   if (offer.topic) parts.push(_('It is about: %(topic)s', { topic: offer.topic }));
   return parts.join(' ');
@@ -148,6 +150,7 @@ const WORDS = {
   offline: () => _('The connection to visavis was lost. We are trying to get it back.'),
   offline_call: () => _('The connection to visavis was lost. As long as you hear each other, the call goes on.'),
   on: () => _('You are on shift. We ring when somebody needs you.'),
+  opening: () => _('One moment: we look whether help is still needed.'),
   online: () => _('The connection is back.'),
   over_there: () => _('It is over in the other window.'),
   poor: () => _('The connection is poor. Picture and sound may stop for a moment.'),
