@@ -9,12 +9,15 @@ from typing import Literal
 
 import aiosmtplib
 import asyncpg
+import jwt
 import msgspec
 
 from accounts.errors import Unavailable
+from accounts.keys import Keyring
 from accounts.postgres import LOST
 from matching.board import answering, connect
 from signaling import migrate
+from signaling.push.web_push import Vapid
 from signaling.settings import Settings
 
 State = Literal["good", "note", "bad"]
@@ -43,6 +46,7 @@ async def examine(settings: Settings, database_url: str, redis_url: str) -> list
         _address(settings),
         await _mail(settings),
         _turn(settings),
+        _push(settings),
         _disk(settings),
     ]
 
@@ -142,6 +146,27 @@ def _turn(settings: Settings) -> Finding:
         except OSError:
             return Finding("relay", "bad", f"{host} has no address", "Check TURN_URLS and the name's DNS entry.")
     return Finding("relay", "good", f"{len(settings.turn_urls)} addresses")
+
+
+def _push(settings: Settings) -> Finding:
+    kept = settings.data_dir / "secret"
+    secret = settings.secret or (kept.read_bytes().strip() if kept.is_file() else None)
+    if secret is None:
+        return Finding("push", "note", "the key comes with the secret, at the first start")
+    origin = "https://push.example"
+    try:
+        keys = Keyring(secret)
+        token = Vapid(keys, settings.contact).authorization(origin).partition("t=")[2].partition(",")[0]
+        jwt.decode(token, keys.current.push_key.public_key(), algorithms=["ES256"], audience=origin)
+    except (ValueError, jwt.PyJWTError) as error:
+        return Finding("push", "bad", f"our key cannot sign ({type(error).__name__})", "Set SECRET_KEY anew.")
+    kinds = ["browsers", *(["Android apps"] if settings.fcm else []), *(["iOS apps"] if settings.apns else [])]
+    if not settings.secure or "." not in settings.contact.rpartition("@")[2]:
+        advice = (
+            "Browsers and push services want https in PUBLIC_URL and an address in MAIL_FROM that can be written to."
+        )
+        return Finding("push", "note", f"{', '.join(kinds)}, with {settings.contact}", advice)
+    return Finding("push", "good", ", ".join(kinds))
 
 
 def _disk(settings: Settings) -> Finding:

@@ -30,7 +30,7 @@ class RetryAfter(PushFailed):
 
 
 class Quota(RetryAfter):
-    """We have sent too much: the whole service is left alone for `seconds`."""
+    """We have sent too much: the device is left alone for `seconds`, and the whole service if others say the same."""
 
     outcome = "quota"
 

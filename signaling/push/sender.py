@@ -6,6 +6,7 @@ import asyncio
 import random
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from uuid import UUID
 from weakref import WeakValueDictionary
 
 from accounts.devices import Device, DeviceKind
@@ -13,6 +14,9 @@ from signaling.push.errors import Overflow, PushFailed, Quota, RetryAfter, SetUp
 from signaling.push.message import Message
 from signaling.push.service import Service
 from signaling.push.settings import PushSettings
+
+DEVICES_OVER = 3
+"""So many devices over their quota, and no message taken in between: then it is ours, and the service is left alone."""
 
 Wanted = Callable[[], Awaitable[bool]]
 
@@ -37,6 +41,7 @@ class Sender:
         self._gate = asyncio.Semaphore(settings.at_once)
         self._gates: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
         self._resting: dict[str, float] = {}
+        self._refused: dict[str, set[UUID]] = {}
         self.waiting = 0
 
     @property
@@ -63,10 +68,20 @@ class Sender:
         except TimeoutError as error:
             raise Temporary("its time was up") from error
         except Quota as error:
-            self._resting[host] = time.monotonic() + error.seconds
+            self._over(host, device, error.seconds)
             raise
+        else:
+            self._refused.pop(host, None)
         finally:
             self.waiting -= 1
+
+    def _over(self, host: str, device: Device, seconds: float) -> None:
+        """Some services count for each device, and say it in the same words: one device must not silence the others."""
+        refused = self._refused.setdefault(host, set())
+        refused.add(device.id)
+        if len(refused) >= DEVICES_OVER:
+            self._resting[host] = time.monotonic() + seconds
+            del self._refused[host]
 
     def _must_not_rest(self, host: str) -> None:
         now = time.monotonic()

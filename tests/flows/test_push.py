@@ -210,7 +210,6 @@ async def test_a_device_that_fails_is_kept_and_left_alone(
     # Its time has come: one success, and all is forgotten.
     await pool.execute("UPDATE accounts.device SET retry_at = now()")
     door.status = 201
-    bell._pushes._sender._resting.clear()
     await bell.ring(helper)
     assert await failures(pool) == [(0, False)]
     assert len(bell.failed) == 2

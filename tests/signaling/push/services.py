@@ -65,22 +65,14 @@ class StandIn:
         self.got: list[Got] = []
         self.status = 201
         self.headers: dict[str, str] = {}
-        self.body: bytes = b""
         self.answer: Answer | None = None
-        self.at_once = 0
-        self.most_at_once = 0
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         got = Got(request.path, request.headers.copy(), await request.read())
         self.got.append(got)
-        self.at_once += 1
-        self.most_at_once = max(self.most_at_once, self.at_once)
-        try:
-            if self.answer is not None:
-                return await self.answer(got)
-            return web.Response(status=self.status, headers=self.headers, body=self.body)
-        finally:
-            self.at_once -= 1
+        if self.answer is not None:
+            return await self.answer(got)
+        return web.Response(status=self.status, headers=self.headers)
 
     async def gets(self, count: int) -> None:
         """Wait until it has got that many requests."""

@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 
+import aiohttp
 import pytest
 from aiohttp import web
 
@@ -100,14 +101,28 @@ async def test_nothing_goes_on_after_its_time() -> None:
 
 
 async def test_a_quota_lets_the_whole_service_rest_and_no_other() -> None:
-    service = Scripted(Quota("x", 30))
+    service = Scripted(*[Quota("x", 30)] * 3)
     sends = sender(service)
-    for _ in range(3):
+    for _ in range(5):
         with pytest.raises(Quota):
             await sends.send(phone("a"), MESSAGE, soon())
-    assert service.tries == 1
+    assert service.tries == 3
     await sends.send(phone("b"), MESSAGE, soon())
-    assert service.tries == 2
+    assert service.tries == 4
+
+
+async def test_the_quota_of_one_device_silences_no_other() -> None:
+    service = Scripted(*[Quota("x", 30)] * 4, None, *[Quota("x", 30)] * 2)
+    sends = sender(service)
+    one = phone("a")
+    for _ in range(4):
+        with pytest.raises(Quota):
+            await sends.send(one, MESSAGE, soon())
+    await sends.send(phone("a"), MESSAGE, soon())
+    for _ in range(2):
+        with pytest.raises(Quota):
+            await sends.send(phone("a"), MESSAGE, soon())
+    await sends.send(phone("a"), MESSAGE, soon())
 
 
 async def test_patience_for_one_device_is_for_that_one() -> None:
@@ -119,10 +134,11 @@ async def test_patience_for_one_device_is_for_that_one() -> None:
 
 
 async def test_a_quota_is_over_some_time() -> None:
-    service = Scripted(Quota("x", 0))
+    service = Scripted(*[Quota("x", 0)] * 3)
     sends = sender(service)
-    with pytest.raises(Quota):
-        await sends.send(phone(), MESSAGE, soon())
+    for _ in range(3):
+        with pytest.raises(Quota):
+            await sends.send(phone(), MESSAGE, soon())
     await sends.send(phone(), MESSAGE, soon())
 
 
@@ -144,27 +160,38 @@ async def test_a_kind_that_is_not_switched_on() -> None:
 
 @pytest.mark.parametrize(("numbers", "most"), [({"at_once": 3}, 3), ({"at_once": 50, "at_once_per_host": 2}, 2)])
 async def test_no_more_at_once_than_allowed(numbers: dict[str, int], most: int) -> None:
-    """Counted by the service, which holds each request until as many are there as may be."""
+    """Counted by the service, which holds the first ones until any others on their way must have arrived."""
+    inside: set[str] = set()
+    most_inside = 0
     open_now = asyncio.Event()
 
     async def hold(got: Got) -> web.Response:
-        if door.at_once == most:
-            open_now.set()
-        async with asyncio.timeout(10):
+        nonlocal most_inside
+        if got.path != "/marker":
+            inside.add(got.path)
+            most_inside = max(most_inside, len(inside))
             await open_now.wait()
+            inside.discard(got.path)
         return web.Response(status=201)
 
-    async with stand_in() as door:
+    async with stand_in() as door, aiohttp.ClientSession() as http:
         door.answer = hold
         service = WebPush(Allowed(here=(door.base,)), vapid(), 60)
         sends = Sender({DeviceKind.WEB_PUSH: service}, PushSettings(**numbers))  # type: ignore[arg-type]
         browser = Browser()
         try:
-            await asyncio.gather(*(sends.send(browser.device(f"{door.base}/{n}"), MESSAGE, soon()) for n in range(20)))
+            all_of_them = asyncio.gather(
+                *(sends.send(browser.device(f"{door.base}/{n}"), MESSAGE, soon()) for n in range(20))
+            )
+            await until(lambda: len(inside) >= most)
+            for _ in range(20):
+                await http.post(f"{door.base}/marker")
+            open_now.set()
+            await all_of_them
         finally:
             await sends.close()
-    assert len(door.got) == 20
-    assert door.most_at_once == most
+    assert len([got for got in door.got if got.path != "/marker"]) == 20
+    assert most_inside == most
 
 
 async def test_a_slow_service_leaves_room_for_the_others() -> None:
