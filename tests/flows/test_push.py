@@ -12,12 +12,14 @@ from uuid import UUID
 import pytest
 from aiohttp import web
 
+from accounts import devices
 from accounts.errors import Unavailable
 from accounts.model import new_id
 from accounts.postgres import Pool
 from matching.events import OfferGone, OfferRing
 from matching.model import Channel
 from signaling.doorbell import Doorbell
+from signaling.push import pushes
 from signaling.push.rings import Rings
 from tests.client import Client, Refused
 from tests.flows.conftest import Make
@@ -299,6 +301,63 @@ async def test_without_the_cache_rings_go_out_all_the_same(
     await bell.withdraw(helper, offer)
     assert len(door.got) == 1
     assert bell.failed == []
+
+
+async def test_without_the_database_nothing_is_reported_and_the_bell_goes_on(
+    helper: Client, bell: Bell, door: StandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever was not rung is replaced when the ring expires; that everybody failed would be a lie."""
+    await register(helper, Browser().subscription(f"{door.base}/x"))
+
+    async def away(*_: object) -> list[devices.Device]:
+        raise Unavailable(retry_after=5)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(devices, "to_ring", away)
+        await bell.ring(helper)
+    assert bell.failed == []
+    offer = await bell.ring(helper)
+    with monkeypatch.context() as patched:
+        patched.setattr(devices, "by_ids", away)
+        await bell.withdraw(helper, offer)
+    assert len(door.got) == 1
+
+
+async def test_a_server_that_stops_waits_for_no_push_service(
+    database_url: str, redis_url: str, prefix: str, helper: Client, door: StandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def hang(got: Got) -> web.StreamResponse:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    monkeypatch.setattr(pushes, "CLOSE_WITHIN", 0.01)
+    door.answer = hang
+    await register(helper, Browser().subscription(f"{door.base}/x"))
+    async with serving(database_url, redis_url, prefix, PUSH_HOSTS=door.base, PUSH_PATIENCE="600") as server:
+        await Bell(server).ring(helper, settle=False)
+        await door.gets(1)
+
+
+async def test_who_can_be_rung_now(helper: Client, people: Any, server: Server, door: StandIn, pool: Pool) -> None:
+    """What the index of candidates asks for."""
+    other = await people.enter_async_context(Client(server.base))
+    await (await other.sign_in()).profile("volunteer")
+    ids = [UUID(each.person["id"]) for each in (helper, other)]
+
+    async def able() -> set[UUID]:
+        async with pool.acquire() as connection:
+            return await devices.pushable(connection, ids)
+
+    assert await able() == set()
+    await register(helper, Browser().subscription(f"{door.base}/x"))
+    assert await able() == {ids[0]}
+    await pool.execute("UPDATE accounts.device SET retry_at = now() + interval '1 minute'")
+    assert await able() == set()
+    await register(helper, Browser().subscription(f"{door.base}/y"))
+    assert await able() == {ids[0]}
+    async with pool.acquire() as connection:
+        await devices.remove_all(connection, ids[0])
+    assert await able() == set()
 
 
 async def test_a_failed_push_rings_somebody_else(server: Server, caller: Make, volunteer: Make, pool: Pool) -> None:
