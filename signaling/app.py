@@ -15,8 +15,10 @@ from accounts.keys import Keyring
 from accounts.postgres import close_pool, open_pool
 from accounts.service import AccountService
 from matching.board import Board, connect
+from matching.candidates import CandidateIndex, connect_index
 from matching.dispatch import Dispatcher
 from matching.ending import Endings
+from matching.keeper import Keeper
 from matching.service import HelpService
 from matching.sweeper import Sweeper
 from matching.waves import KeepRinging
@@ -70,6 +72,12 @@ async def opened(
         carrier = Carrier(pool, bus, turn, time.time)
         policy = KeepRinging(settings.matching)
         dispatcher = Dispatcher(pool, board, policy, endings, bus, carrier, Doorbell(bus), settings.matching)
+        index_redis = await connect_index(settings.index_url or redis_url)
+        stack.push_async_callback(index_redis.aclose)
+        index = CandidateIndex(index_redis, prefix, settings.matching)
+        keeper = Keeper(pool, index, settings.matching)
+        stack.push_async_callback(keeper.drain)
+        carrier.keeper = keeper
         help_service = HelpService(pool, board, dispatcher, endings, rewards, bus, carrier, settings.matching)
         carrier.help_service = help_service
         sweeper = Sweeper(pool, board, dispatcher, endings, carrier, settings.matching)
@@ -109,7 +117,7 @@ async def opened(
         mailer = Mailer(post, templates)
         stack.push_async_callback(mailer.drain)
         if at_work:
-            for work in (bus.run, node.run, dispatcher.run, sweeper.run, sockets.beat_hearts):
+            for work in (bus.run, node.run, dispatcher.run, sweeper.run, keeper.run, sockets.beat_hearts):
                 await stack.enter_async_context(_running(work()))
             stack.push_async_callback(node.leave)
         yield House(
@@ -134,6 +142,8 @@ async def opened(
             sockets=sockets,
             pages=pages.Pages(templates, Static(fresh=settings.development)),
             past=PastCalls(pool, rating, settings.rating),
+            index=index,
+            keeper=keeper,
         )
 
 

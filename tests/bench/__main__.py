@@ -9,9 +9,10 @@ from typing import Any
 
 import msgspec
 
-from tests.bench import connections, match, setup
+from tests.bench import candidates, connections, match, setup
 
 BENCHMARKS: dict[str, Callable[[], Coroutine[Any, Any, dict[str, Any]]]] = {
+    "candidates": candidates.run,
     "match": match.run,
     "connections": connections.run,
     "setup": setup.run,
