@@ -25,11 +25,17 @@ def main(arguments: list[str]) -> int:
     if unknown:
         print(f"There is no benchmark {unknown[0]}. There are: {', '.join(BENCHMARKS)}.", file=sys.stderr)
         return 2
-    results = {name: asyncio.run(BENCHMARKS[name]()) for name in names}
+    results: dict[str, Any] = {}
+    for name in names:
+        figures = asyncio.run(BENCHMARKS[name]())
+        results |= figures if name in figures else {name: figures}
     if "--json" in arguments:
         print(msgspec.json.encode(results).decode())
         return 0
     for name, figures in results.items():
+        if not isinstance(figures, dict):
+            print(name, *(figures if isinstance(figures, list) else [figures]), sep="\n  ")
+            continue
         print(name)
         for figure, value in figures.items():
             shown = f"{value['min']} / {value['median']} / {value['max']}" if isinstance(value, dict) else value

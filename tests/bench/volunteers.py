@@ -20,7 +20,7 @@ BANDS = (0,) * 10 + (1,) * 5 + (2,) * 3 + (3,) * 2
 
 
 def entries(count: int, now: float, seed: int = 1) -> Iterator[bytes]:
-    """So many volunteers, all awake and standing in a line: what takes most room. Who was rung longest ago comes first."""
+    """So many volunteers, all awake, so all in a line. Who was rung longest ago comes first."""
     chance = random.Random(seed)
     minute = int(now // 900 + 1) * 15
     for number in range(count):
@@ -47,10 +47,13 @@ def commands(key: bytes, count: int, now: float) -> Iterator[bytes]:
     """RESP that puts them under `key`, the hash about a language."""
     buckets = max(1, -(-count // FULL))
     power = 1 << (buckets.bit_length() - 1)
-    slots, chunk = set(), []
+    slots: set[bytes] = set()
+    chunk: list[bytes] = []
 
     def written(some: list[bytes]) -> bytes:
-        lines, turns, out = defaultdict(list), defaultdict(list), []
+        lines: dict[bytes, list[bytes]] = defaultdict(list)
+        turns: dict[bytes, list[bytes]] = defaultdict(list)
+        out: list[bytes] = []
         for entry in some:
             volunteer, kind, _, turn, _, rung, *_ = ENTRY.unpack(entry)
             bucket = int.from_bytes(volunteer[12:], "big") % (2 * power)
