@@ -114,20 +114,12 @@ class CandidateIndex:
     # --- whom to ring
 
     async def pick(self, language: str, at_most: int, *, trusted: bool = False) -> list[Candidate]:
-        """Up to about `at_most` volunteers who may be rung now for a language (the part of a tag by which people are
+        """Up to `at_most` volunteers who may be rung now for a language (the part of a tag by which people are
         matched): of each band a share, those first who were rung longest ago; of the trusted only, if so wished."""
         if trusted:
             lines: list[str | int] = ["trusted", at_most]
         else:
-            settings = self._settings
-            shares = {
-                Band.OFTEN: settings.index_often,
-                Band.SOME: settings.index_some,
-                Band.NEW: settings.index_new,
-                Band.RARE: settings.index_rare,
-            }
-            whole = sum(shares.values()) or 1
-            lines = [part for band, share in shares.items() for part in (int(band), -(-at_most * share // whole))]
+            lines = [part for band, share in self._shares(at_most).items() for part in (int(band), share)]
         found = await self._run("pick", self._key(language), self._now(), *lines)
         return [
             Candidate(
@@ -141,6 +133,19 @@ class CandidateIndex:
             for volunteer, rung, yes, exposure, ignored, calls, quarters in FOUND.iter_unpack(found)
         ]
 
+    def _shares(self, at_most: int) -> dict[Band, int]:
+        settings = self._settings
+        weights = {
+            Band.OFTEN: settings.index_often,
+            Band.SOME: settings.index_some,
+            Band.NEW: settings.index_new,
+            Band.RARE: settings.index_rare,
+        }
+        whole = sum(weights.values()) or 1
+        shares = {band: at_most * weight // whole for band, weight in weights.items()}
+        shares[Band.OFTEN] += at_most - sum(shares.values())
+        return shares
+
     # --- who stands where
 
     async def place(self, places: Sequence[Place], as_of: float, *, absent: bool = True) -> frozenset[str]:
@@ -151,14 +156,16 @@ class CandidateIndex:
         for each in places:
             for language, entry in encoded(each, as_of):
                 entries[language].append(entry)
+        missed: set[str] = set()
         try:
             await self._learn(entries)
         except Unavailable:
-            return frozenset(entries)
+            # Nobody would ever look at a language that is not on the list.
+            missed = entries.keys() - self._known
+            entries = {language: entries[language] for language in entries.keys() - missed}
         answers = await asyncio.gather(
             *(self._place(language, blobs, absent) for language, blobs in entries.items()), return_exceptions=True
         )
-        missed = set()
         for language, answer in zip(entries, answers, strict=True):
             if isinstance(answer, Unavailable):
                 missed.add(language)
@@ -193,6 +200,11 @@ class CandidateIndex:
         async with _reached():
             found = await self._redis.smembers(self._languages)
         self._known = {language.decode() for language in found}
+        return self.known
+
+    @property
+    def known(self) -> frozenset[str]:
+        """Those of which this node has heard."""
         return frozenset(self._known)
 
     async def _learn(self, languages: Iterable[str]) -> None:

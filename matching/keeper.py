@@ -144,7 +144,11 @@ class Keeper:
     async def take_turns(self) -> int:
         """Look at everybody whose turn has come. Returns how many."""
         looked, missed = 0, False
-        for language in await self.index.languages():
+        try:
+            languages = await self.index.languages()
+        except Unavailable:
+            missed, languages = True, self.index.known
+        for language in sorted(languages):
             more = True
             while more:
                 try:

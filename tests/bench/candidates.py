@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import os
 import time
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
@@ -34,8 +33,7 @@ class Pool:
         self.filled_in = 0.0
         self.waits: list[float] = []
 
-    async def fill(self, stack: AsyncExitStack, valkey: Valkey, core: int) -> None:
-        os.sched_setaffinity(valkey.child.pid, {core})
+    async def fill(self, stack: AsyncExitStack, valkey: Valkey) -> None:
         client: Any = await connect_index(valkey.url)
         stack.push_async_callback(client.aclose)
         await client.config_set("maxmemory", 0)
@@ -68,14 +66,11 @@ async def used(client: Any) -> int:
 
 async def run(sizes: Sequence[int] = SIZES, rounds: int = ROUNDS) -> Json:
     """Milliseconds to pick, in Python and by the socket, and bytes of the cache for each volunteer. All are awake: who
-    sleeps takes half as much."""
-    cores = sorted(os.sched_getaffinity(0))
+    sleeps takes half as much. One asks and one answers, by turns: nothing is pinned to a core."""
     async with AsyncExitStack() as stack:
         pools = [Pool(size) for size in sizes]
-        stack.callback(os.sched_setaffinity, 0, set(cores))
         for pool in pools:
-            await pool.fill(stack, await stack.enter_async_context(parts.own_valkey()), cores[0])
-        os.sched_setaffinity(0, {cores[-1]})
+            await pool.fill(stack, await stack.enter_async_context(parts.own_valkey()))
         gc.collect()
         for number in range(WARM + rounds):
             for pool in pools:
