@@ -26,7 +26,7 @@ from matching.settings import MatchingSettings
 
 log = structlog.get_logger()
 
-BATCH = 256
+BATCH = 128
 HELD = 100_000
 """Volunteers remembered of whom something was told. Beyond, their next turn has to do."""
 FAREWELL = 2.0

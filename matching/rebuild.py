@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 
-PAGE = 500
+PAGE = 200
 NOBODY = UUID(int=0)
 
 

@@ -15,7 +15,7 @@ from accounts.keys import Keyring
 from accounts.postgres import close_pool, open_pool
 from accounts.service import AccountService
 from matching.board import Board, connect
-from matching.candidates import CandidateIndex, connect_index
+from matching.candidates import CandidateIndex, close_index, connect_index
 from matching.dispatch import Dispatcher
 from matching.ending import Endings
 from matching.keeper import Keeper
@@ -73,7 +73,7 @@ async def opened(
         policy = KeepRinging(settings.matching)
         dispatcher = Dispatcher(pool, board, policy, endings, bus, carrier, Doorbell(bus), settings.matching)
         index_redis = await connect_index(settings.index_url or redis_url)
-        stack.push_async_callback(index_redis.aclose)
+        stack.push_async_callback(close_index, index_redis)
         index = CandidateIndex(index_redis, prefix, settings.matching)
         keeper = Keeper(pool, index, settings.matching)
         stack.push_async_callback(keeper.drain)

@@ -20,6 +20,7 @@ h.calls >= 30 AND h.callers >= 20 AND p.created_at <= statement_timestamp() - in
 """Volunteers of trust V2, as a condition on a person `p` and the calls `h` they had."""
 
 # `now` is when the statement began, before its snapshot was taken: whoever was told of a change asks after it.
+# Row by row, whatever the planner thinks of the tables: a page of a large table must not read all of another one.
 _FACTS = f"""
 SELECT p.id, statement_timestamp() AS now, {MAY_MEET} AS may_meet, p.languages, p.muted_languages, p.time_zone,
     p.quiet_hours::text AS quiet_hours, p.alerts_per_day, p.snoozed_until,
@@ -30,8 +31,10 @@ SELECT p.id, statement_timestamp() AS now, {MAY_MEET} AS may_meet, p.languages, 
     ) AS pushes,
     (SELECT max(o.rung_at) FROM matching.offer o WHERE o.volunteer_id = p.id) AS last_rung,
     EXISTS (SELECT FROM matching.call c WHERE c.volunteer_id = p.id AND c.state <> 'ended') AS in_call
-FROM accounts.person p
-LEFT JOIN matching.response r ON r.volunteer_id = p.id AND r.channel = 'push'
+FROM whom CROSS JOIN LATERAL (SELECT * FROM accounts.person p WHERE p.id = whom.id OFFSET 0) p
+LEFT JOIN LATERAL (
+    SELECT * FROM matching.response r WHERE r.volunteer_id = p.id AND r.channel = 'push' OFFSET 0
+) r ON true
 CROSS JOIN LATERAL (
     SELECT count(*) AS calls, count(DISTINCT c.caller_id) AS callers
     FROM matching.call c WHERE c.volunteer_id = p.id AND c.connected_at IS NOT NULL
@@ -72,7 +75,11 @@ def _facts(row: Row) -> Facts:
     )
 
 
-FACTS_OF = f"{_FACTS} WHERE p.id = ANY($1) AND p.role = 'volunteer'"
+FACTS_OF = f"""
+WITH whom AS MATERIALIZED (SELECT unnest($1::uuid[]) AS id)
+{_FACTS}
+WHERE p.role = 'volunteer'
+"""
 
 
 async def facts_of(connection: Connection, volunteers: Sequence[UUID]) -> list[Facts]:
@@ -82,10 +89,15 @@ async def facts_of(connection: Connection, volunteers: Sequence[UUID]) -> list[F
 
 # By page and not by one cursor: each page sees the present, and no snapshot is held for minutes.
 FACTS_AFTER = f"""
+WITH whom AS MATERIALIZED (
+    SELECT p.id FROM accounts.person p
+    WHERE p.id > $1 AND p.role = 'volunteer' AND {MAY_MEET} AND p.alerts_per_day > 0
+      AND EXISTS (SELECT FROM accounts.device d WHERE d.person_id = p.id OFFSET 0)
+      AND ($2::text[] IS NULL OR EXISTS (SELECT FROM unnest(p.languages) l WHERE split_part(l, '-', 1) = ANY($2)))
+    ORDER BY p.id LIMIT $3
+)
 {_FACTS}
-WHERE p.id > $1 AND p.role = 'volunteer' AND {MAY_MEET} AND p.alerts_per_day > 0 AND d.devices > 0
-  AND ($2::text[] IS NULL OR EXISTS (SELECT FROM unnest(p.languages) l WHERE split_part(l, '-', 1) = ANY($2)))
-ORDER BY p.id LIMIT $3
+ORDER BY p.id
 """
 
 

@@ -43,6 +43,15 @@ async def until_standing(server: Server, expected: set[uuid.UUID], language: str
             await asyncio.sleep(0.02)
 
 
+async def refreshed(server: Server, person: uuid.UUID, language: str = "en") -> None:
+    """The volunteer is in the index, and no rebuild is to come that would find out by itself what has changed."""
+    await server.house.keeper.refresh([person])
+    async with asyncio.timeout(10):
+        while not (await server.house.index.status(language)).built:  # noqa: ASYNC110 (another task works on it)
+            await asyncio.sleep(0.05)
+    assert await standing(server, language) == {person}
+
+
 async def test_a_profile_moves_its_volunteer(server: Server, volunteer: Make, pool: Pool) -> None:
     helper = await volunteer(server.base, "en", shift=False)
     person = await with_device(pool, helper)
@@ -62,8 +71,7 @@ async def test_a_call_takes_its_volunteer_out_and_gives_them_back(
 ) -> None:
     helper, asker = await volunteer(server.base), await caller(server.base)
     person = await with_device(pool, helper)
-    await server.house.keeper.refresh([person])
-    assert await standing(server) == {person}
+    await refreshed(server, person)
     call_id = await connected(asker, helper)
     await until_standing(server, set())
     await asker.command("call.end", call_id=call_id)
@@ -73,7 +81,7 @@ async def test_a_call_takes_its_volunteer_out_and_gives_them_back(
 async def test_a_ban_takes_its_volunteer_out(server: Server, volunteer: Make, pool: Pool) -> None:
     helper = await volunteer(server.base, shift=False)
     person = await with_device(pool, helper)
-    await server.house.keeper.refresh([person])
+    await refreshed(server, person)
     for standing_, expected in ((Standing.HELD, set()), (Standing.GOOD, {person})):
         await barring.set_standing(server.house, person, standing_, actor="test", reason="test")
         await until_standing(server, expected)

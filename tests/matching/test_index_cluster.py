@@ -3,6 +3,7 @@ its own along."""
 
 from __future__ import annotations
 
+import time
 import uuid
 from collections.abc import AsyncIterator
 
@@ -10,7 +11,7 @@ import pytest
 
 from accounts.errors import Unavailable
 from accounts.postgres import Pool
-from matching.candidates import CandidateIndex, connect_index
+from matching.candidates import CandidateIndex, close_index, connect_index
 from matching.keeper import Keeper
 from matching.settings import MatchingSettings
 from tests.cluster import Cluster, cluster
@@ -29,7 +30,7 @@ async def three() -> AsyncIterator[Cluster]:
 async def keeper(three: Cluster, pool: Pool) -> AsyncIterator[Keeper]:
     client = await connect_index(three.url)
     yield Keeper(pool, CandidateIndex(client, "t:"), MatchingSettings())
-    await client.aclose()
+    await close_index(client)
 
 
 async def standing(keeper: Keeper, language: str) -> set[uuid.UUID]:
@@ -63,8 +64,14 @@ async def test_languages_live_on_all_nodes_and_outlive_one(three: Cluster, keepe
         await keeper.refresh([both])
     for language in kept:
         assert await standing(keeper, language) == {speaks[language]}
+    # Turns are taken language by language: one that cannot be reached holds up none that comes after it.
+    last = max(kept)
+    assert last > min(lost)
+    await pool.execute("DELETE FROM accounts.device WHERE person_id = $1", speaks[last])
+    later = CandidateIndex(keeper.index._redis, "t:", clock=lambda: time.time() + 2 * 86_400)
     with pytest.raises(Unavailable):
-        await keeper.take_turns()  # of the others it has taken them
+        await Keeper(pool, later, MatchingSettings()).take_turns()
+    assert await standing(keeper, last) == set()
     partly = await keeper.rebuild()
     assert partly is not None
     assert partly.missed == lost

@@ -368,19 +368,15 @@ async def test_a_language_that_was_forgotten_is_rebuilt_alone(
 
 async def test_what_was_told_while_the_cache_was_away_is_done_later(pool: Pool, flushable_redis: Valkey) -> None:
     client = await connect_index(flushable_redis.url, patience=0.3)
-    settings = MatchingSettings(tick=0.05)
-    keeper = Keeper(pool, CandidateIndex(client, "t:", settings), settings)
-    one = await volunteer(pool)
+    keeper = Keeper(pool, CandidateIndex(client, "t:"), MatchingSettings())
+    one, other = await volunteer(pool, "fr"), await volunteer(pool)
     await flushable_redis.stop()
-    working = asyncio.create_task(keeper.run())
-    try:
-        keeper.touched([one])
-        with pytest.raises(Unavailable):
-            await keeper.refresh([one])
-        await keeper.drain()  # never raises
-        await flushable_redis.start()
-        await until_standing(keeper, {one})
-    finally:
-        working.cancel()
-        await asyncio.gather(working, return_exceptions=True)
-        await client.aclose()
+    keeper.touched([one, other])
+    await keeper.drain()  # never raises
+    with pytest.raises(Unavailable):
+        await keeper.refresh([one])
+    await flushable_redis.start()
+    await keeper.drain()
+    assert await standing(keeper) == {other}
+    assert await standing(keeper, "fr") == {one}
+    await client.aclose()
