@@ -78,3 +78,8 @@ class CallUnknown(MatchingError):
 class CallOver(MatchingError):
     code = "call_over"
     detail = "This call has ended."
+
+
+class IndexBusy(MatchingError):
+    code = "index_busy"
+    detail = "The candidate index is being rebuilt already. Wait until that is done; `visavis index status` tells."

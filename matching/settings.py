@@ -34,3 +34,13 @@ class MatchingSettings(msgspec.Struct, frozen=True, kw_only=True):
     """A node that has not beaten for this long is taken for dead."""
     tick: float = 1
     """How often waiting requests and the truth in Postgres are looked at."""
+
+    index_often: int = 64
+    """Of 128 candidates for a push, so many of those who often answer; what one line lacks, the others make up for."""
+    index_some: int = 32
+    index_new: int = 24
+    index_rare: int = 8
+    index_look_every: float = 86_400
+    """Whatever happens, a volunteer's place in the candidate index is looked at again after this time at most."""
+    index_lease: float = 120
+    """A look at a volunteer that was not finished within this time is taken up again."""

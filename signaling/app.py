@@ -16,8 +16,10 @@ from accounts.keys import Keyring
 from accounts.postgres import close_pool, open_pool
 from accounts.service import AccountService
 from matching.board import Board, connect
+from matching.candidates import CandidateIndex, close_index, connect_index
 from matching.dispatch import Dispatcher
 from matching.ending import Endings
+from matching.keeper import Keeper
 from matching.service import HelpService
 from matching.sweeper import Sweeper
 from matching.waves import KeepRinging
@@ -85,6 +87,12 @@ async def opened(
         stack.push_async_callback(pushes.close)
         policy = KeepRinging(settings.matching)
         dispatcher = Dispatcher(pool, board, policy, endings, bus, carrier, Doorbell(bus, pushes), settings.matching)
+        index_redis = await connect_index(settings.index_url or redis_url)
+        stack.push_async_callback(close_index, index_redis)
+        index = CandidateIndex(index_redis, prefix, settings.matching)
+        keeper = Keeper(pool, index, settings.matching)
+        stack.push_async_callback(keeper.drain)
+        carrier.keeper = keeper
         help_service = HelpService(pool, board, dispatcher, endings, rewards, bus, carrier, settings.matching)
         carrier.help_service = help_service
         pushes.failed = help_service.push_failed
@@ -125,7 +133,7 @@ async def opened(
         mailer = Mailer(post, templates)
         stack.push_async_callback(mailer.drain)
         if at_work:
-            for work in (bus.run, node.run, dispatcher.run, sweeper.run, sockets.beat_hearts):
+            for work in (bus.run, node.run, dispatcher.run, sweeper.run, keeper.run, sockets.beat_hearts):
                 await stack.enter_async_context(_running(work()))
             stack.push_async_callback(node.leave)
         yield House(
@@ -153,6 +161,8 @@ async def opened(
             pushes=pushes,
             web_push=web_push,
             noted=noted,
+            index=index,
+            keeper=keeper,
         )
 
 

@@ -25,6 +25,7 @@ from signaling.session import LiveCall
 from signaling.turn import Turn
 
 if TYPE_CHECKING:
+    from matching.keeper import Keeper
     from matching.service import HelpService
 
 log = structlog.get_logger()
@@ -36,6 +37,8 @@ class Carrier:
     """Carries. `help_service` is set once it exists: it needs a carrier itself."""
 
     help_service: HelpService
+    keeper: Keeper
+    """Hears of everybody whose call began or ended, or whose standing changed."""
 
     def __init__(self, pool: Pool, bus: Bus, turn: Turn, now: Callable[[], float]) -> None:
         self._pool = pool
@@ -65,6 +68,8 @@ class Carrier:
             case "event":
                 assert parcel.person_id is not None
                 event = msgspec.convert(parcel.payload, TransactionalEvent)
+                if isinstance(event, CallEnded):
+                    self.keeper.touched([parcel.person_id])
                 return await self._bus.send(letter_of(parcel.person_id, event, parcel.id))
             case "begun":
                 return await self._begun(UUID(str(parcel.payload["call_id"])), parcel.id)
@@ -84,6 +89,7 @@ class Carrier:
         if begun is None:
             return True
         call, begins = begun
+        self.keeper.touched([call.volunteer_id])
         reached = True
         for person, begin in begins:
             live = LiveCall(call.id, call.other(begin.role), begin.role, call.fence)
@@ -99,6 +105,7 @@ class Carrier:
         )
 
     async def _standing(self, person: UUID, standing: Standing, key: UUID) -> bool:
+        self.keeper.touched([person])
         reached = await self._bus.send(letter_of(person, AccountChanged(standing), key))
         if standing.barred:
             return await self._bus.shut_all(person, Close.BANNED, "banned") and reached

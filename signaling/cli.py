@@ -20,7 +20,7 @@ from accounts.codes import canonical_email
 from accounts.errors import PersonUnknown, VisavisError
 from accounts.model import Person, StaffRole, Standing
 from accounts.postgres import borrowed, transaction
-from signaling import barring, development, doctor, embedded, logs, migrate, server
+from signaling import barring, development, doctor, embedded, index_status, logs, migrate, server
 from signaling.app import opened
 from signaling.house import House
 from signaling.settings import OPERATORS, Settings, SettingsError, read
@@ -47,6 +47,8 @@ docs/reference/settings.md.
 )
 person = App(name="person", help="Look people up, give staff their roles, close and reopen accounts.")
 app.command(person)
+index = App(name="index", help="The candidate index: volunteers who may be rung on sleeping devices.")
+app.command(index)
 RUN = Group("Run", sort_key=0)
 CARE = Group("Look after", sort_key=1)
 
@@ -303,6 +305,37 @@ def _set_standing(who: str, standing: Standing, reason: str) -> Person:
         return found
 
     return _with_house(work)
+
+
+# --- the candidate index
+
+
+@index.command
+def rebuild() -> None:
+    """Build the candidate index anew from Postgres. Safe while servers run; they do it by themselves when the cache has
+    forgotten."""
+
+    async def work(house: House) -> str:
+        return await index_status.rebuild(house.keeper, lambda line: print(line, file=sys.stderr, flush=True))
+
+    print(_with_house(work))
+
+
+@index.command
+def status(*, json: bool = False) -> None:
+    """How many volunteers may be rung now, by language and readiness, and what the index takes.
+
+    Parameters
+    ----------
+    json
+        Print one JSON object instead of a table.
+    """
+
+    async def work(house: House) -> str:
+        lines = await index_status.status(house.index)
+        return index_status.as_json(lines) if json else index_status.as_text(lines)
+
+    print(_with_house(work))
 
 
 if __name__ == "__main__":

@@ -12,7 +12,9 @@ if TYPE_CHECKING:
     from accounts.postgres import Pool
     from accounts.service import AccountService
     from matching.board import Board, Redis
+    from matching.candidates import CandidateIndex
     from matching.dispatch import Dispatcher
+    from matching.keeper import Keeper
     from matching.service import HelpService
     from matching.sweeper import Sweeper
     from rating.service import RatingService
@@ -60,6 +62,8 @@ class House:
     pushes: Pushes
     web_push: WebPush
     noted: Noted
+    index: CandidateIndex
+    keeper: Keeper
 
 
 HOUSE: web.AppKey[House] = web.AppKey("house", object)  # type: ignore[arg-type]  # the class would be an import cycle

@@ -114,6 +114,7 @@ STATUS: dict[type[VisavisError], int] = {
     matching.OfferAnswered: 409,
     matching.CallUnknown: 404,
     matching.CallOver: 409,
+    matching.IndexBusy: 409,
     rating.NotYourCall: 404,
     rating.CallStillOn: 409,
     rating.RatingSealed: 409,

@@ -54,6 +54,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     data_dir: Path
     database_url: str | None
     redis_url: str | None
+    index_url: str | None
+    """Where the candidate index lives; None: where the rest does."""
     redis_prefix: str
     secret: bytes | None
     secret_previous: bytes | None
@@ -96,6 +98,7 @@ OPERATORS = {
     "DATA_DIR": "where the embedded database, keys and logs live (./var)",
     "DATABASE_URL": "Postgres 15 or newer; not set: an embedded one",
     "REDIS_URL": "Valkey or Redis 7 or newer; not set: an embedded one",
+    "INDEX_URL": "a cache of its own for the candidate index; redis+cluster://… is a cluster; not set: REDIS_URL",
     "REDIS_PREFIX": "what our keys begin with, where the cache is shared (visavis:)",
     "SECRET_KEY": "at least 32 random characters; not set: made once in DATA_DIR",
     "SECRET_KEY_PREVIOUS": "the former SECRET_KEY, while it is being changed",
@@ -148,6 +151,7 @@ def read(environ: Mapping[str, str] = os.environ, *, development: bool = False) 
         data_dir=Path(environ.get("DATA_DIR") or "var").absolute(),
         database_url=_url(environ, "DATABASE_URL", ("postgres", "postgresql")),
         redis_url=_url(environ, "REDIS_URL", ("redis", "rediss", "unix")),
+        index_url=_url(environ, "INDEX_URL", ("rediss+cluster", "rediss", "redis+cluster", "redis")),
         redis_prefix=environ.get("REDIS_PREFIX") or "visavis:",
         secret=_secret(environ, "SECRET_KEY"),
         secret_previous=_secret(environ, "SECRET_KEY_PREVIOUS"),

@@ -88,7 +88,9 @@ async def put_me(request: web.Request) -> web.StreamResponse:
         adult=body.adult,
         locale=i18n.best(body.locale) if body.locale else None,
     )
-    return answer(me(await house.accounts.update_profile(person, profile)))
+    saved = await house.accounts.update_profile(person, profile)
+    house.keeper.touched([person.id], person.languages)
+    return answer(me(saved))
 
 
 async def socket_ticket(request: web.Request) -> web.StreamResponse:

@@ -139,6 +139,7 @@ async def save(request: web.Request) -> web.StreamResponse:
             status = STATUS[type(error)]
             form.refuse_for(error, language, FIELDS, "role-caller")
         else:
+            house.keeper.touched([person.id], person.languages)
             raise web.HTTPSeeOther("/profile?saved=1#done" if person.complete else home_of(saved))
     return _page(request, person, form, status)
 

@@ -9,9 +9,10 @@ from typing import Any
 
 import msgspec
 
-from tests.bench import connections, match, setup
+from tests.bench import candidates, connections, match, setup
 
 BENCHMARKS: dict[str, Callable[[], Coroutine[Any, Any, dict[str, Any]]]] = {
+    "candidates": candidates.run,
     "match": match.run,
     "connections": connections.run,
     "setup": setup.run,
@@ -24,11 +25,17 @@ def main(arguments: list[str]) -> int:
     if unknown:
         print(f"There is no benchmark {unknown[0]}. There are: {', '.join(BENCHMARKS)}.", file=sys.stderr)
         return 2
-    results = {name: asyncio.run(BENCHMARKS[name]()) for name in names}
+    results: dict[str, Any] = {}
+    for name in names:
+        figures = asyncio.run(BENCHMARKS[name]())
+        results |= figures if name in figures else {name: figures}
     if "--json" in arguments:
         print(msgspec.json.encode(results).decode())
         return 0
     for name, figures in results.items():
+        if not isinstance(figures, dict):
+            print(name, *(figures if isinstance(figures, list) else [figures]), sep="\n  ")
+            continue
         print(name)
         for figure, value in figures.items():
             shown = f"{value['min']} / {value['median']} / {value['max']}" if isinstance(value, dict) else value
