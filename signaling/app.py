@@ -14,15 +14,19 @@ from aiohttp import web
 from accounts.keys import Keyring
 from accounts.postgres import close_pool, open_pool
 from accounts.service import AccountService
+from matching.asking import Asking
 from matching.board import Board, connect
+from matching.calling_back import CallBacks
 from matching.dispatch import Dispatcher
 from matching.ending import Endings
+from matching.reserving import Reservations
 from matching.service import HelpService
 from matching.sweeper import Sweeper
 from matching.waves import KeepRinging
+from matching.wishes import Wishes
 from rating.service import RatingService
 from signaling import middleware, pages, routes
-from signaling.adapters import CallsForRating, PairsForRating, RewardsForMatching
+from signaling.adapters import CallsForRating, PagesOnly, PairsForRating, RewardsForMatching
 from signaling.bus import Bus
 from signaling.carrier import Carrier
 from signaling.commands import Commands
@@ -69,12 +73,21 @@ async def opened(
         endings = Endings(rewards, settings.matching)
         carrier = Carrier(pool, bus, turn, time.time)
         policy = KeepRinging(settings.matching)
-        dispatcher = Dispatcher(pool, board, policy, endings, bus, carrier, Doorbell(bus), settings.matching)
-        help_service = HelpService(pool, board, dispatcher, endings, rewards, bus, carrier, settings.matching)
+        doorbell = Doorbell(bus)
+        reservations = Reservations(pool, board, doorbell, rewards, settings.matching)
+        call_backs = CallBacks(pool, board, doorbell, settings.matching)
+        dispatcher = Dispatcher(
+            pool, board, policy, endings, bus, carrier, doorbell, reservations, call_backs, settings.matching
+        )
+        asking = Asking(pool, dispatcher, endings, carrier, bus, settings.matching)
+        help_service = HelpService(
+            pool, board, dispatcher, endings, reservations, rewards, bus, carrier, settings.matching
+        )
         carrier.help_service = help_service
-        sweeper = Sweeper(pool, board, dispatcher, endings, carrier, settings.matching)
+        wishes = Wishes(pool, board, carrier, PagesOnly(), settings.matching)
+        sweeper = Sweeper(pool, board, dispatcher, endings, wishes, carrier, settings.matching)
         node = Node(board, switchboard, help_service, sweeper)
-        commands = Commands(accounts, help_service, board, bus, turn, limits, settings.limits)
+        commands = Commands(accounts, asking, help_service, board, bus, turn, limits, settings.limits)
         greeter = Greeter(
             accounts,
             help_service,
