@@ -79,7 +79,7 @@ class Asking:
         if call.given_back or call.end_reason not in MAY_CALL_BACK:
             raise CallbackNotPossible()
         if call.since_end > self._settings.call_back_within:
-            raise CallbackTooLate(minutes=round(self._settings.call_back_within / 60))
+            raise CallbackTooLate()
         return await self._open(person, request_id, call.languages, call.topic, call.trust, call_id)
 
     async def _open(

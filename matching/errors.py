@@ -81,7 +81,7 @@ class CallbackNotPossible(MatchingError):
 
 class CallbackTooLate(MatchingError):
     code = "callback_too_late"
-    detail = "The same volunteer can be called back within %(minutes)s minutes only. Ask for help as usual."
+    detail = "It is too late to call the same volunteer back. Ask for help as usual."
 
 
 class CallUnknown(MatchingError):

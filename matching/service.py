@@ -22,8 +22,9 @@ from matching.errors import CallUnknown, InCall, MatchingError, OfferAnswered, O
 from matching.events import CallBegin, CallPartner
 from matching.late import tapped_late
 from matching.ledger import callbacks, calls, offers, pairs, requests, wishes
+from matching.ledger.callbacks import Possible
 from matching.ledger.wishes import Wish
-from matching.lifecycle import Connected, Hung
+from matching.lifecycle import MAY_CALL_BACK, Connected, Hung
 from matching.model import Call, CallState, EndReason, Outcome, Partner, Request, RequestState
 from matching.ports import Carrier, Rewards, Voice
 from matching.reserving import Opened, Reservations
@@ -42,6 +43,8 @@ class Present(msgspec.Struct, frozen=True):
     ringing: tuple[offers.Ringing, ...]
     called_back: frozenset[UUID] = frozenset()
     """The requests of those that ring whose caller wants this volunteer back."""
+    call_back: Possible | None = None
+    """The call whose volunteer this caller may call back."""
     wish: Wish | None = None
     """To be told when somebody is free; told, or not yet."""
 
@@ -229,7 +232,11 @@ class HelpService:
             ringing = await offers.ringing_for(connection, person_id) if not call else []
             back = await callbacks.called_back(connection, [ring.offer.request_id for ring in ringing], person_id)
             wish = await wishes.wish_of(connection, person_id)
-        return Present(request, call, begin, tuple(ringing), frozenset(back), wish)
+            possible = None
+            if call is None and request is None:
+                within = self._settings.call_back_within
+                possible = await callbacks.possible(connection, person_id, tuple(MAY_CALL_BACK), within)
+        return Present(request, call, begin, tuple(ringing), frozenset(back), possible, wish)
 
     async def tell_begun(self, call_id: UUID) -> tuple[Call, list[tuple[UUID, CallBegin]]] | None:
         """Who is to hear what about a call that was just claimed; None if it is over."""

@@ -22,7 +22,7 @@ from signaling.commands import Commands
 from signaling.i18n import Words, words
 from signaling.metrics import RESUMED
 from signaling.problems import TooManySockets
-from signaling.protocol import Hello, PersonNow, RequestNow, StateNow, Welcome, WishNow
+from signaling.protocol import CallBackNow, Hello, PersonNow, RequestNow, StateNow, Welcome, WishNow
 from signaling.session import Session, SessionSettings
 from signaling.switchboard import Line, Switchboard
 from signaling.tickets import Tickets
@@ -168,6 +168,7 @@ class Greeter:
                 )
                 for ringing in present.ringing
             ),
+            CallBackNow(back.call_id, round(back.expires_in, 1)) if (back := present.call_back) else None,
             now if wish and not wish.told else None,
             now if wish and wish.told else None,
         )

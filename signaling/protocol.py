@@ -361,6 +361,13 @@ class WishNow(msgspec.Struct, frozen=True):
     languages: tuple[str, ...]
 
 
+class CallBackNow(msgspec.Struct, frozen=True):
+    """A call that was cut off, as in `welcome`: `help.callback` is possible for so many seconds more."""
+
+    call_id: UUID
+    expires_in: float
+
+
 class StateNow(msgspec.Struct, frozen=True):
     """The whole present."""
 
@@ -368,6 +375,7 @@ class StateNow(msgspec.Struct, frozen=True):
     call: CallBeginFrame | None
     shift: bool
     offers: tuple[OfferRing, ...]
+    call_back: CallBackNow | None
     later: WishNow | None
     """`help.later` was asked for, and nobody has been free so far."""
     free: WishNow | None

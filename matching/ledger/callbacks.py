@@ -39,6 +39,29 @@ async def dropped(connection: Connection, call_id: UUID) -> Dropped | None:
     return msgspec.convert(dict(row), Dropped) if row else None
 
 
+POSSIBLE = """
+SELECT c.id, ($3 - extract(epoch FROM now() - c.ended_at))::float8 AS expires_in
+FROM (SELECT * FROM matching.call WHERE caller_id = $1 ORDER BY claimed_at DESC LIMIT 1) c
+WHERE c.end_reason = ANY($2) AND NOT c.given_back AND c.ended_at > now() - make_interval(secs => $3)
+  AND NOT EXISTS (SELECT 1 FROM matching.request r WHERE r.caller_id = $1 AND r.asked_at > c.ended_at)
+"""
+
+
+class Possible(msgspec.Struct, frozen=True):
+    """A call whose volunteer may be called back, for so many seconds more."""
+
+    call_id: UUID
+    expires_in: float
+
+
+async def possible(
+    connection: Connection, caller_id: UUID, reasons: Sequence[EndReason], within: float
+) -> Possible | None:
+    """The last call of this caller, if it ended for one of `reasons` and nothing was asked since."""
+    row = await connection.fetchrow(POSSIBLE, caller_id, list(reasons), within)
+    return Possible(*row.values()) if row else None
+
+
 # In front from then on. What rings alone for that long is decided here, for two nodes may look at once.
 GO_ON = """
 UPDATE matching.request r SET front = true

@@ -16,13 +16,14 @@ def table(*, development: bool) -> list[Route]:
         pages,
         pages_history,
         pages_live,
+        pages_pause,
         pages_profile,
         pages_sign_in,
         pages_staff,
     )
 
     routes = [*auth.ROUTES, *me.ROUTES, *calls.ROUTES, *operations.ROUTES, *documents.ROUTES]
-    for module in (pages, pages_sign_in, pages_profile, pages_live, pages_history, pages_staff):
+    for module in (pages, pages_sign_in, pages_profile, pages_pause, pages_live, pages_history, pages_staff):
         routes += module.ROUTES
     if development:
         from signaling.routes import dev

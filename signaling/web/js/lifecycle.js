@@ -20,6 +20,10 @@
  * @property {Happening[]} offers  For volunteers: what rings.
  * @property {Happening[]} early  Signals that came before their call.begin.
  * @property {string | null} dropped  A request that was cancelled here; the server may not know yet.
+ * @property {string} search  For callers: how the search stood when it was told last.
+ * @property {boolean} mayCallBack  For callers: the last call was cut off.
+ * @property {string | null} back  For callers: the call whose volunteer is to be rung again.
+ * @property {boolean} offShift  For volunteers: it rings although this page is not on shift.
  *
  * @typedef {(now: Now, event: any) => [Now, ...Effect[]] | null} Move  Null: this is not ours, nothing happens.
  * @typedef {{[event: string]: Move}} Moves
@@ -48,6 +52,10 @@ export const fresh = (at = 'ready', kept = {}) => ({
   offers: [],
   early: [],
   dropped: null,
+  search: '',
+  mayCallBack: false,
+  back: null,
+  offShift: false,
   ...kept,
 });
 
@@ -109,6 +117,10 @@ export function begun(now, begin, joining = false, words = 'connecting') {
     there: null,
     offers: [],
     early: [],
+    search: '',
+    mayCallBack: false,
+    back: null,
+    offShift: false,
   };
   return [
     state,

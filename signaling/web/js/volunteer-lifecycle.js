@@ -32,21 +32,18 @@ const QUIET = { do: 'ring', on: false };
 /** @type {Effect} */
 const RING = { do: 'ring', on: true };
 
-/** On shift, with nothing to answer. @type {(now: Now, ...effects: Effect[]) => [Now, ...Effect[]]} */
-const wait = (now, ...effects) => [
-  { ...fresh('waiting'), dropped: now.dropped },
-  QUIET,
-  { do: 'camera.close' },
-  show('waiting'),
-  ...effects,
-];
+/** Nothing to answer: on shift, if it was one that brought the page here. @type {(now: Now, ...effects: Effect[]) => [Now, ...Effect[]]} */
+const wait = (now, ...effects) => {
+  const at = now.offShift ? 'off' : 'waiting';
+  return [{ ...fresh(at), dropped: now.dropped }, QUIET, { do: 'camera.close' }, show(at), ...effects];
+};
 
 /** The next offer that rings, or the wait. @type {(now: Now, ...effects: Effect[]) => [Now, ...Effect[]]} */
 const next = (now, ...effects) => {
   const [offer] = now.offers;
   if (!offer) return wait(now, ...effects);
   return [
-    { ...fresh('ringing'), offers: now.offers, dropped: now.dropped },
+    { ...fresh('ringing'), offers: now.offers, dropped: now.dropped, offShift: now.offShift },
     RING,
     show('ringing'),
     ...effects,
@@ -59,6 +56,25 @@ const ring = (now, event) => {
   if (now.offers.some((offer) => offer.offer_id === event.offer_id)) return null;
   const state = { ...now, offers: [...now.offers, event] };
   return now.at === 'waiting' ? next(state) : [state];
+};
+
+/** Somebody who was just helped was cut off: that rings off shift, too. @type {Move} */
+const ringBack = (now, event) => (event.callback ? next({ ...now, offers: [event], offShift: true }) : null);
+
+/** A notification was tapped. Nobody else wins while the server's answer is on the way. @type {Move} */
+const open = (now, event) => [
+  { ...now, at: 'opening', offShift: !['waiting', 'ringing'].includes(now.at) },
+  QUIET,
+  send('offer.open', { offer_id: event.offer_id }),
+  tell('opening'),
+];
+
+/** @type {Move} */
+const opened = (now, event) => {
+  if (event.of !== 'offer.open') return null;
+  if (event.open) return next({ ...now, offers: [event.offer, ...without(now, event.offer.offer_id)] });
+  const kind = event.gone === 'taken' ? tell('late', { points: event.points }) : tell('gone', { reason: event.gone });
+  return next(now, kind, sound('late'));
 };
 
 /** @type {(now: Now, id: string) => Happening[]} */
@@ -100,7 +116,7 @@ const late = (now, event) => {
   if (event.of !== 'offer.accept') return null;
   const offers = now.offers.slice(1);
   const taken = event.code === 'offer_taken';
-  return next({ ...now, offers }, tell(taken ? 'late' : 'problem', { detail: event.detail }), sound('late'));
+  return next({ ...now, offers }, taken ? tell('late', { points: event.points }) : tell('problem', { detail: event.detail }), sound('late'));
 };
 
 /** @type {Move} */
@@ -124,6 +140,7 @@ const startShift = (now) => [
 const endShift = () => [{ ...fresh('off') }, QUIET, send('shift.end', {}), show('off'), tell('off')];
 
 const IN_CALL = ['connecting', 'connected'];
+const OFF_SHIFT = ['off', 'trouble', 'ended'];
 const ON_SHIFT = ['starting', 'waiting', 'ringing', 'accepting'];
 
 /**
@@ -141,6 +158,9 @@ const welcome = (now, event) => {
   }
   if (IN_CALL.includes(now.at)) return CONNECTED['call.ended']?.(now, { call_id: now.call, reason: 'gone' }) ?? null;
   if (now.at === 'elsewhere') return [fresh('off'), show('off')];
+  const back = offers.find((/** @type {Happening} */ offer) => offer.callback);
+  if (OFF_SHIFT.includes(now.at) && back) return ringBack(now, back);
+  if (now.at === 'opening') return null; // the answer is still to come
   if (!ON_SHIFT.includes(now.at)) return now.call || now.request ? [{ ...now, call: null, request: null }] : null;
   /** @type {Effect[]} */
   const again = shift ? [] : [send('shift.start', {})];
@@ -165,7 +185,14 @@ const ALWAYS = {
 
 const step = machine(
   {
-    off: { 'press.start': startShift },
+    off: { 'press.start': startShift, 'offer.ring': ringBack, 'open.offer': open },
+    opening: {
+      done: opened,
+      refused: (now, event) =>
+        event.of === 'offer.open' ? next(now, tell('problem', { detail: event.detail })) : null,
+      'offer.ring': (now, event) => [{ ...now, offers: [...without(now, event.offer_id), event] }],
+      'offer.gone': (now, event) => [{ ...now, offers: without(now, event.offer_id) }],
+    },
     checking: {
       'press.start': (now) => [now],
       'microphone.ready': (now) => [{ ...now, at: 'starting' }, send('shift.start', {})],
@@ -175,7 +202,7 @@ const step = machine(
         tell('trouble', { why: event.why }),
       ],
     },
-    trouble: { 'press.start': startShift },
+    trouble: { 'press.start': startShift, 'offer.ring': ringBack },
     starting: {
       'press.start': (now) => [now],
       done: (now, event) => (event.of === 'shift.start' ? next(now, tell('on')) : null),
@@ -184,9 +211,10 @@ const step = machine(
       'offer.ring': ring,
       'offer.gone': gone,
     },
-    waiting: { ...WIRE, 'offer.ring': ring, 'press.off': endShift },
+    waiting: { ...WIRE, 'offer.ring': ring, 'open.offer': open, 'press.off': endShift },
     ringing: {
       ...WIRE,
+      'open.offer': open,
       'offer.ring': ring,
       'offer.gone': gone,
       'press.accept': accept,
@@ -208,6 +236,8 @@ const step = machine(
     ended: {
       'press.start': startShift,
       'press.off': (now) => [fresh('off'), show('off')],
+      'offer.ring': ringBack,
+      'open.offer': open,
       'call.ended': said,
     },
     elsewhere: {
