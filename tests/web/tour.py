@@ -33,6 +33,8 @@ FORCED: dict[str, list[tuple[str, str, dict[str, Any]]]] = {
     "caller": [
         ("trouble", "trouble", {"why": "refused"}),
         ("nobody", "nobody", {"waited": 180}),
+        ("later", "later", {}),
+        ("free", "free", {}),
         ("connecting", "connecting", {}),
         ("elsewhere", "over_there", {}),
         ("closed", "closed", {"why": "too_many"}),
@@ -153,6 +155,8 @@ async def live(caller: Visitor, volunteer: Visitor) -> AsyncIterator[Stop]:
     for visitor in (caller, volunteer):
         await visitor.screen("ended")
         await open_details(visitor)
+    # As after a call that was cut off.
+    await caller.page.evaluate("document.querySelector('[data-when=call-back]').hidden = false")
     yield "caller-ended", caller
     yield "volunteer-ended", volunteer
 
@@ -178,5 +182,11 @@ async def tour(server: Server, coming: Any, locale: str, **options: Any) -> Asyn
         visitor.expected.append("status of 4\\d\\d")
         async for stop in written(visitor, *paths):
             yield stop
+    await volunteer.go("/profile")
+    await volunteer.page.locator("button[value=week]").click()
+    await volunteer.page.locator("#pause-said").wait_for()
+    yield "volunteer-paused", volunteer
+    await volunteer.page.locator("button[value=none]").click()
+    await volunteer.page.locator("button[value=none]").wait_for(state="detached")
     async for stop in live(caller, volunteer):
         yield stop

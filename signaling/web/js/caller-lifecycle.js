@@ -58,10 +58,11 @@ const status = (now, event) => {
 };
 
 /** How the search goes. That it is for somebody else now is said once. @type {(now: Now, event: Happening) => Effect} */
-const going = (now, { state, asked = null, waited }) =>
-  state === 'reserved'
-    ? tell('reserved')
-    : tell('looking', { asked, waited, again: state === 'looking_again' && now.search !== state });
+const going = (now, { state, asked = null, waited }) => {
+  if (state === 'reserved') return tell('reserved');
+  if (state === 'looking' && now.back) return tell('asking_back', { waited });
+  return tell('looking', { asked, waited, again: state === 'looking_again' && now.search !== state });
+};
 
 /** @type {Move} */
 const nobody = (now, event) =>

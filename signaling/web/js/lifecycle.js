@@ -23,6 +23,7 @@
  * @property {string} search  For callers: how the search stood when it was told last.
  * @property {boolean} mayCallBack  For callers: the last call was cut off.
  * @property {string | null} back  For callers: the call whose volunteer is to be rung again.
+ * @property {string | null} opening  For volunteers: the offer whose notification was tapped.
  * @property {boolean} offShift  For volunteers: it rings although this page is not on shift.
  *
  * @typedef {(now: Now, event: any) => [Now, ...Effect[]] | null} Move  Null: this is not ours, nothing happens.
@@ -55,6 +56,7 @@ export const fresh = (at = 'ready', kept = {}) => ({
   search: '',
   mayCallBack: false,
   back: null,
+  opening: null,
   offShift: false,
   ...kept,
 });
@@ -120,6 +122,7 @@ export function begun(now, begin, joining = false, words = 'connecting') {
     search: '',
     mayCallBack: false,
     back: null,
+    opening: null,
     offShift: false,
   };
   return [

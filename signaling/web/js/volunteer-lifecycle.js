@@ -63,9 +63,10 @@ const ringBack = (now, event) => (event.callback ? next({ ...now, offers: [event
 
 /** A notification was tapped. Nobody else wins while the server's answer is on the way. @type {Move} */
 const open = (now, event) => [
-  { ...now, at: 'opening', offShift: !['waiting', 'ringing'].includes(now.at) },
+  { ...now, at: 'opening', opening: event.offer_id, offShift: !['waiting', 'ringing'].includes(now.at) },
   QUIET,
   send('offer.open', { offer_id: event.offer_id }),
+  show('connecting'),
   tell('opening'),
 ];
 
@@ -192,6 +193,7 @@ const step = machine(
         event.of === 'offer.open' ? next(now, tell('problem', { detail: event.detail })) : null,
       'offer.ring': (now, event) => [{ ...now, offers: [...without(now, event.offer_id), event] }],
       'offer.gone': (now, event) => [{ ...now, offers: without(now, event.offer_id) }],
+      'press.end': (now) => next(now, send('offer.decline', { offer_id: now.opening }), tell('declined')),
     },
     checking: {
       'press.start': (now) => [now],

@@ -12,9 +12,11 @@ function looking({ asked, waited, again }) {
   else if (asked !== null) {
     parts.push(ngettext('%(count)s volunteer has been asked.', '%(count)s volunteers have been asked.', asked));
   }
-  if (waited >= 1) parts.push(_('You have waited for %(time)s.', { time: lasting(waited) }));
-  return parts.join(' ');
+  return [...parts, ...since(waited)].join(' ');
 }
+
+/** @param {number} waited */
+const since = (waited) => (waited >= 1 ? [_('You have waited for %(time)s.', { time: lasting(waited) })] : []);
 
 /** @param {Partner | null} partner */
 export function met(partner, role = 'caller') {
@@ -122,7 +124,7 @@ const WORDS = {
       ? _('The connection did not come about. We are asking somebody else at once; you are first in line.')
       : _('The volunteer’s connection was lost. We are looking for somebody else at once; you are first in line.'),
   asking: () => _('We are asking volunteers.'),
-  asking_back: () => _('We are ringing the same volunteer.'),
+  asking_back: ({ waited = 0 }) => [_('We are ringing the same volunteer.'), ...since(waited)].join(' '),
   away: (_data, role) =>
     role === 'caller'
       ? _('The volunteer’s connection is shaky. Please hold on.')
