@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from uuid import UUID
+
 from playwright.async_api import expect
 
 from tests import client as clients
@@ -25,7 +27,7 @@ async def test_told_when_somebody_is_free(serve: Serve, visit: Visit) -> None:
     server = await serve(**NOBODY)
     caller = await visit(server, "caller")
     await put_off(caller)
-    await caller.hears("We tell you when somebody is free.", "said")
+    await caller.hears("You can leave this page open, or close it and come back.", "said")
     await expect(caller.page.get_by_role("heading", level=1)).to_be_focused()
     await caller.page.reload()
     await caller.screen("later")
@@ -99,9 +101,11 @@ async def offer_of(server: Server, email: str) -> str:
             " SELECT gen_random_uuid(), r.id, p.id, 'push' FROM matching.request r, accounts.person p"
             " WHERE r.state = 'open' AND p.email = $1 RETURNING id"
         )
-        return await server.house.pool.fetchval(query, email)
+        offer: UUID | None = await server.house.pool.fetchval(query, email)
+        return str(offer) if offer else None
 
-    return str(await until(found, lambda: "no open request"))
+    made: str = await until(found, lambda: "no open request")
+    return made
 
 
 async def test_a_tap_on_a_notification(server: Server, visit: Visit) -> None:

@@ -27,6 +27,8 @@ async ([name, what, data, role, folder]) => {
   screens.show(name);
   screens.fill('status', words(what, data, role));
   screens.when('met', true);
+  screens.when('call-back', true);
+  screens.when('no-call-back', false);
 }
 """
 FORCED: dict[str, list[tuple[str, str, dict[str, Any]]]] = {
@@ -36,6 +38,7 @@ FORCED: dict[str, list[tuple[str, str, dict[str, Any]]]] = {
         ("later", "later", {}),
         ("free", "free", {}),
         ("connecting", "connecting", {}),
+        ("ended", "ended", {"reason": "technical"}),
         ("elsewhere", "over_there", {}),
         ("closed", "closed", {"why": "too_many"}),
     ],
@@ -122,7 +125,8 @@ async def forced(visitor: Visitor) -> AsyncIterator[Stop]:
     for name, what, data in FORCED[visitor.name]:
         parameters: list[Any] = [name, what, data, visitor.name, folder]
         await visitor.page.evaluate(PUT_UP, parameters)
-        yield f"{visitor.name}-{name}", visitor
+        # The end that is put up is the one of a call that was cut off.
+        yield f"{visitor.name}-{'cut-off' if name == 'ended' else name}", visitor
     await visitor.page.reload()
 
 
@@ -155,8 +159,6 @@ async def live(caller: Visitor, volunteer: Visitor) -> AsyncIterator[Stop]:
     for visitor in (caller, volunteer):
         await visitor.screen("ended")
         await open_details(visitor)
-    # As after a call that was cut off.
-    await caller.page.evaluate("document.querySelector('[data-when=call-back]').hidden = false")
     yield "caller-ended", caller
     yield "volunteer-ended", volunteer
 

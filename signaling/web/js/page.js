@@ -257,6 +257,7 @@ export class Page {
     screens.fill('offer', now.offers[0] ? offered(now.offers[0]) : '');
     screens.when('met', now.met);
     screens.when('call-back', now.mayCallBack);
+    screens.when('no-call-back', !now.mayCallBack);
     screens.when('trouble', now.trouble !== '');
     document.documentElement.dataset.trouble = now.trouble;
   }

@@ -151,7 +151,7 @@ const WORDS = {
     if (!points) return thanks;
     return thanks + ' ' + ngettext('You earned %(count)s point.', 'You earned %(count)s points.', points);
   },
-  later: () => _('We tell you when somebody is free. You can leave this page open, or close it and come back.'),
+  later: () => _('All right. You can leave this page open, or close it and come back.'),
   later_over: () => _('Nobody became free in time. You can ask again at any time.'),
   looking,
   microphone: () => _('Checking the microphone. If your browser asks, please allow it.'),
