@@ -50,6 +50,16 @@ class QuietHoursInvalid(AccountError):
     detail = "Quiet hours need a start and an end such as “22:00” and “07:30”, and they must differ."
 
 
+class SnoozeInvalid(AccountError):
+    code = "snooze_invalid"
+    detail = "Alerts can be paused for a time between now and a year from now, in hours or until a time with its zone."
+
+
+class MutedNotSpoken(AccountError):
+    code = "muted_not_spoken"
+    detail = "Only a language that you speak can be muted, and “%(language)s” is not one of yours."
+
+
 class AliasInvalid(AccountError):
     code = "alias_invalid"
     detail = "An alias has 1 to 30 letters, digits or spaces, and no address, link or number to call."

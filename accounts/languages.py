@@ -9,7 +9,7 @@ from functools import cache
 from babel import Locale, UnknownLocaleError, localedata
 from babel.core import get_global
 
-from accounts.errors import LanguagesMissing, LanguageUnknown
+from accounts.errors import LanguagesMissing, LanguageUnknown, MutedNotSpoken
 
 _TAG = re.compile(r"^([a-zA-Z]{2,3})(?:[-_]([a-zA-Z]{4}))?(?:[-_]([a-zA-Z]{2}|[0-9]{3}))?$")
 
@@ -46,6 +46,16 @@ def canonical_all(tags: Iterable[str], at_most: int = 10) -> list[str]:
     if not 1 <= len(found) <= at_most:
         raise LanguagesMissing()
     return found
+
+
+def muted(tags: Iterable[str], languages: Iterable[str]) -> list[str]:
+    """Those of `languages` that `tags` name, the canonical way. Raises `LanguageUnknown`, `MutedNotSpoken`."""
+    spoken_by_them = list(languages)
+    named = dict.fromkeys(canonical(tag) for tag in tags)
+    for tag in named:
+        if tag not in spoken_by_them:
+            raise MutedNotSpoken(language=tag)
+    return [tag for tag in spoken_by_them if tag in named]
 
 
 def spoken(tag: str) -> str:

@@ -130,6 +130,10 @@ class Person(msgspec.Struct, frozen=True, kw_only=True):
     time_zone: str
     quiet_hours: tuple[QuietWindow, ...]
     alerts_per_day: int
+    snoozed_until: datetime | None
+    """Not rung before then; None once it has passed."""
+    muted_languages: tuple[str, ...]
+    """Spoken, but not to be rung for."""
     alias: str | None
     adult: bool
     consent: str | None

@@ -6,11 +6,13 @@ import hmac
 import math
 import secrets
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from uuid import UUID
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
-from accounts import audit, codes, consent, languages, outbox, store, tokens
+from accounts import audit, codes, consent, languages, outbox, snooze, store, tokens
 from accounts.codes import Asker
 from accounts.errors import (
     AdultsOnly,
@@ -57,6 +59,9 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
     time_zone: str | None = None
     quiet_hours: Sequence[QuietWindow] | None = None
     alerts_per_day: int | None = None
+    snooze: float | datetime | UnsetType | None = UNSET
+    """Pause alerts for so many hours, or until then; None ends a pause."""
+    muted_languages: Sequence[str] | None = None
     alias: str | None = None
     consent: bool | str | None = None
     adult: bool | None = None
@@ -64,7 +69,7 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AccountService:
-    """Sign-in, devices and profiles over one Postgres. `clock` gives Unix time for tokens only."""
+    """Sign-in, devices and profiles over one Postgres. `clock` gives Unix time, for tokens and pauses."""
 
     def __init__(self, pool: Pool, keys: Keyring, settings: AccountSettings, clock: Callable[[], float]) -> None:
         self._pool = pool
@@ -260,14 +265,23 @@ class AccountService:
         quiet = person.quiet_hours
         if asked.quiet_hours is not None:
             quiet = tuple(window.checked() for window in asked.quiet_hours)
-        tags = person.languages if asked.languages is None else asked.languages
+        tags = languages.canonical_all(
+            person.languages if asked.languages is None else asked.languages, self._settings.languages_at_most
+        )
+        # A muted language that is not spoken any more is no mistake: it falls out with it.
+        muted = [tag for tag in person.muted_languages if tag in tags]
+        if asked.muted_languages is not None:
+            muted = languages.muted(asked.muted_languages, tags)
+        until = person.snoozed_until
+        if asked.snooze is not UNSET:
+            until = snooze.checked(asked.snooze, datetime.fromtimestamp(self._clock(), UTC))
         alerts = person.alerts_per_day if asked.alerts_per_day is None else asked.alerts_per_day
         async with transaction(self._pool) as connection:
             stored = await store.update_profile(
                 connection,
                 person.id,
                 role=role,
-                languages=languages.canonical_all(tags, self._settings.languages_at_most),
+                languages=tags,
                 time_zone=checked_time_zone(asked.time_zone) if asked.time_zone is not None else person.time_zone,
                 quiet_hours=quiet,
                 alerts_per_day=max(0, min(alerts, self._settings.alerts_per_day_at_most)),
@@ -275,6 +289,8 @@ class AccountService:
                 adult=adult,
                 consent=agreed,
                 locale=asked.locale or person.locale,
+                snoozed_until=until,
+                muted_languages=muted,
             )
             if stored is None:
                 raise RoleFixed()

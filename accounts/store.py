@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from uuid import UUID
 
 import msgspec
@@ -12,7 +13,8 @@ from accounts.postgres import Connection, Row
 
 _PERSON = """
 p.id, p.email, p.role, p.staff_role, p.standing, p.token_epoch, p.locale, p.languages, p.time_zone, p.quiet_hours,
-p.alerts_per_day, p.alias, p.adult, p.consent, p.created_at, p.completed_at
+p.alerts_per_day, CASE WHEN p.snoozed_until > now() THEN p.snoozed_until END AS snoozed_until, p.muted_languages,
+p.alias, p.adult, p.consent, p.created_at, p.completed_at
 """
 
 
@@ -29,6 +31,8 @@ def _person(row: Row) -> Person:
         time_zone=row["time_zone"],
         quiet_hours=tuple(msgspec.convert(row["quiet_hours"], list[QuietWindow])),
         alerts_per_day=row["alerts_per_day"],
+        snoozed_until=row["snoozed_until"],
+        muted_languages=tuple(row["muted_languages"]),
         alias=row["alias"],
         adult=row["adult"],
         consent=row["consent"],
@@ -86,7 +90,8 @@ async def find_or_add(connection: Connection, new_id: UUID, email: str, locale: 
 UPDATE_PROFILE = f"""
 UPDATE accounts.person p SET
     role = $2, languages = $3, time_zone = $4, quiet_hours = $5, alerts_per_day = $6, alias = $7,
-    adult = p.adult OR $8, consent = $9, locale = $10, completed_at = coalesce(p.completed_at, now())
+    adult = p.adult OR $8, consent = $9, locale = $10, snoozed_until = $11, muted_languages = $12,
+    completed_at = coalesce(p.completed_at, now())
 WHERE p.id = $1 AND (p.role IS NULL OR p.role = $2) AND p.erased_at IS NULL
 RETURNING {_PERSON}
 """
@@ -105,6 +110,8 @@ async def update_profile(
     adult: bool,
     consent: str,
     locale: str,
+    snoozed_until: datetime | None,
+    muted_languages: Sequence[str],
 ) -> Person | None:
     row = await connection.fetchrow(
         UPDATE_PROFILE,
@@ -118,6 +125,8 @@ async def update_profile(
         adult,
         consent,
         locale,
+        snoozed_until,
+        list(muted_languages),
     )
     return _person(row) if row else None
 

@@ -11,6 +11,7 @@ Keys, each after the prefix:
     {here}:due           zset     request -> when to look at it again, ms
     {LANGUAGE}:willing   zset     volunteer -> last rung, ms; those who may be rung and speak the language
     {ID}:ring            string   the offer that rings for this volunteer
+    {ID}:promise         string   the request whose caller was just told that this volunteer is free
 A hash tag keeps what one script touches in one slot of a cluster."""
 
 from __future__ import annotations
@@ -63,6 +64,18 @@ class Board:
 
     def _ring(self, volunteer: UUID) -> str:
         return f"{self._prefix}{{{volunteer}}}:ring"
+
+    def _promise(self, volunteer: UUID) -> str:
+        return f"{self._prefix}{{{volunteer}}}:promise"
+
+    async def _exist(self, keys: Sequence[str]) -> list[bool]:
+        if not keys:
+            return []
+        async with answering():
+            pipeline = self._redis.pipeline(transaction=False)
+            for key in keys:
+                pipeline.exists(key)
+            return [bool(answer) for answer in await pipeline.execute()]
 
     async def _run(self, script: str, keys: Sequence[str], *args: str | int) -> Any:
         async with answering():
@@ -117,13 +130,7 @@ class Board:
 
     async def present(self, people: Sequence[UUID]) -> list[bool]:
         """Whether each has an open socket somewhere."""
-        if not people:
-            return []
-        async with answering():
-            pipeline = self._redis.pipeline(transaction=False)
-            for person in people:
-                pipeline.exists(self._here("person", person))
-            return [bool(answer) for answer in await pipeline.execute()]
+        return await self._exist([self._here("person", person) for person in people])
 
     async def await_return(self, people: Sequence[UUID], window: float) -> None:
         """These people have no socket: they count as gone after `window` seconds, unless a time runs already."""
@@ -204,17 +211,22 @@ class Board:
 
     async def ringing(self, volunteers: Sequence[UUID]) -> list[bool]:
         """Whether an offer rings for each now."""
-        if not volunteers:
-            return []
-        async with answering():
-            pipeline = self._redis.pipeline(transaction=False)
-            for volunteer in volunteers:
-                pipeline.exists(self._ring(volunteer))
-            return [bool(answer) for answer in await pipeline.execute()]
+        return await self._exist([self._ring(volunteer) for volunteer in volunteers])
 
     async def end_ring(self, volunteer: UUID, offer: UUID) -> None:
         """The offer does not ring there any more."""
         await self._run("ring-over", (self._ring(volunteer),), str(offer))
+
+    async def promise(self, volunteer: UUID, request: UUID, spread: float) -> bool:
+        """Somebody was told, for the sake of their request, that this volunteer is free; false if another one was
+        within `spread` seconds."""
+        async with answering():
+            key = self._promise(volunteer)
+            return bool(await self._redis.set(key, str(request), nx=True, px=max(1, int(spread * 1000))))
+
+    async def promised(self, volunteers: Sequence[UUID]) -> list[bool]:
+        """Whether somebody was told a moment ago that each of these is free."""
+        return await self._exist([self._promise(volunteer) for volunteer in volunteers])
 
     async def rung(self, language: str, volunteers: Sequence[UUID]) -> None:
         """They go to the end of the line."""

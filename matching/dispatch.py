@@ -20,13 +20,15 @@ from accounts.model import new_id
 from accounts.postgres import Pool, borrowed, transaction
 from matching import figures, ranking
 from matching.board import Board
+from matching.calling_back import CallBacks
 from matching.ending import Endings
 from matching.errors import MatchingError
-from matching.events import GoneReason, HelpStatus, Looking, OfferGone, OfferRing
+from matching.events import GoneReason, HelpStatus, Looking, OfferGone, OfferRing, looking
 from matching.ledger import offers, requests
 from matching.lifecycle import GivenUp, NobodyCame
 from matching.model import Offer, Outcome, Request, RequestState, Volunteer
 from matching.ports import Carrier, Doorbell, Voice
+from matching.reserving import Reservations
 from matching.settings import MatchingSettings
 from matching.waves import Policy, Tier
 
@@ -54,6 +56,8 @@ class Dispatcher:
         voice: Voice,
         carrier: Carrier,
         doorbell: Doorbell,
+        reservations: Reservations,
+        call_backs: CallBacks,
         settings: MatchingSettings,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
@@ -64,10 +68,12 @@ class Dispatcher:
         self._voice = voice
         self._carrier = carrier
         self._doorbell = doorbell
+        self._reservations = reservations
+        self._call_backs = call_backs
         self._settings = settings
         self._now = now
         self._wake = asyncio.Event()
-        self._said: dict[UUID, tuple[int, float]] = {}
+        self._said: dict[UUID, tuple[int, Looking, float]] = {}
 
     async def look_at(self, request_id: UUID) -> None:
         """Look at a request now. If the cache is away, the sweeper puts it on the board once it is back."""
@@ -115,6 +121,16 @@ class Dispatcher:
         return True
 
     async def _look(self, request: Request, made: Sequence[Offer]) -> None:
+        # Nobody is rung while somebody is unlocking the phone, or while it is one volunteer's turn to be called back.
+        if request.reserved_offer is not None and not request.reserved:
+            await self._reservations.lapse(request, made)
+            return await self.look_at(request.id)
+        if request.reserved or await self._call_backs.alone(request, made):
+            if request.reserved:
+                await self._reservations.hold(request)
+            soon = request.reserved_for if request.reserved else self._settings.tick
+            await self._board.look_at([request.id], min(soon, self._settings.tick))
+            return await self._say(request, len(made))
         plan = self._policy.plan(request, made)
         if plan.expired:
             await self._expire([offer for offer in made if offer.id in plan.expired])
@@ -200,13 +216,14 @@ class Dispatcher:
 
     async def _say(self, request: Request, asked: int) -> None:
         """Tell the caller how the search goes: at each change, and at least every ten seconds."""
-        before, at = self._said.get(request.id, (-1, 0.0))
-        if request.told is not None or (asked == before and request.waited - at < self._settings.status_every):
+        state = looking(request)
+        before, was, at = self._said.get(request.id, (-1, state, 0.0))
+        news = (asked, state) != (before, was)
+        if request.told is not None or (not news and request.waited - at < self._settings.status_every):
             return
         if len(self._said) > REMEMBERED:
             self._said.clear()
-        self._said[request.id] = (asked, request.waited)
-        state: Looking = "looking_again" if request.front else "looking"
+        self._said[request.id] = (asked, state, request.waited)
         await self._voice.tell(request.caller_id, HelpStatus(request.id, state, asked, round(request.waited, 1)))
 
     async def moved(self, request_id: UUID) -> None:

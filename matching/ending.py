@@ -12,7 +12,7 @@ from accounts.postgres import Connection
 from matching import figures, lifecycle
 from matching.errors import CallOver, CallUnknown, RequestClosed, RequestUnknown
 from matching.events import CallEnded, HelpClosed, HelpNobody
-from matching.ledger import calls, requests
+from matching.ledger import calls, requests, wishes
 from matching.lifecycle import CallView, End, GivenBack, Lost, MarkConnected, Stopped
 from matching.model import Call, CallState, RequestState
 from matching.ports import Rewards
@@ -45,9 +45,12 @@ class Endings:
             match effect:
                 case lifecycle.Tell(what="nobody"):
                     await requests.mark_told(connection, request.id)
-                    told.append(HelpNobody(request.id, round(request.waited, 1), ("wait", "stop")))
+                    told.append(HelpNobody(request.id, round(request.waited, 1), ("wait", "later", "stop")))
                 case lifecycle.Tell(what="cancelled"):
                     told.append(HelpClosed(request.id, "cancelled"))
+                case lifecycle.Tell(what="later"):
+                    await wishes.make(connection, request, self._settings.later_within)
+                    told.append(HelpClosed(request.id, "later"))
                 case lifecycle.Tell(what="unanswered"):
                     told.append(HelpClosed(request.id, "unanswered"))
                 case lifecycle.Ring():

@@ -57,6 +57,12 @@ class OfferTaken(MatchingError):
     code = "offer_taken"
     detail = "Someone else was a moment faster and is helping now. Thank you for being there!"
 
+    @property
+    def points(self) -> int | None:
+        """What having been there has earned; None if nothing, or if it was earned by an earlier tap."""
+        points = self.data.get("points")
+        return points if isinstance(points, int) and points > 0 else None
+
 
 class OfferClosed(MatchingError):
     code = "offer_closed"
@@ -66,6 +72,16 @@ class OfferClosed(MatchingError):
 class OfferAnswered(MatchingError):
     code = "offer_answered"
     detail = "You have declined this offer already."
+
+
+class CallbackNotPossible(MatchingError):
+    code = "callback_not_possible"
+    detail = "This call was not cut off, so the same volunteer is not rung again. Ask for help as usual."
+
+
+class CallbackTooLate(MatchingError):
+    code = "callback_too_late"
+    detail = "It is too late to call the same volunteer back. Ask for help as usual."
 
 
 class CallUnknown(MatchingError):

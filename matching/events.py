@@ -10,7 +10,7 @@ from uuid import UUID
 import msgspec
 
 from accounts.model import Role
-from matching.model import EndReason, Partner
+from matching.model import EndReason, Partner, Request
 
 
 class Event(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -18,7 +18,7 @@ class Event(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 Looking = Literal["looking", "reserved", "looking_again"]
-Choice = Literal["wait", "stop"]
+Choice = Literal["wait", "later", "stop"]
 GoneReason = Literal["taken", "cancelled", "expired"]
 
 
@@ -29,6 +29,13 @@ class HelpStatus(Event, frozen=True, tag="help.status"):
     state: Looking
     asked: int
     waited: float
+
+
+def looking(request: Request) -> Looking:
+    """How the search for an open request stands."""
+    if request.reserved:
+        return "reserved"
+    return "looking_again" if request.front else "looking"
 
 
 class HelpNobody(Event, frozen=True, tag="help.nobody"):
@@ -46,6 +53,13 @@ class HelpClosed(Event, frozen=True, tag="help.closed"):
     reason: Literal["cancelled", "unanswered", "later"]
 
 
+class HelpFree(Event, frozen=True, tag="help.free"):
+    """Somebody who could be asked is free now; the answer to `help.later`, said once. Asking is still to be done."""
+
+    request_id: UUID
+    languages: tuple[str, ...]
+
+
 class OfferRing(Event, frozen=True, tag="offer.ring"):
     """Somebody needs help: ring. Nothing in it identifies the caller."""
 
@@ -55,6 +69,8 @@ class OfferRing(Event, frozen=True, tag="offer.ring"):
     waited: float
     expires_in: float
     topic: str | None = None
+    callback: bool = False
+    """The caller whom this volunteer just helped was cut off, and asks for the same volunteer."""
 
 
 class OfferGone(Event, frozen=True, tag="offer.gone"):
@@ -91,4 +107,4 @@ class CallEnded(Event, frozen=True, tag="call.ended"):
     rate_until: datetime
 
 
-Told = HelpStatus | HelpNobody | HelpClosed | OfferRing | OfferGone | CallBegin | CallPartner | CallEnded
+Told = HelpStatus | HelpNobody | HelpClosed | HelpFree | OfferRing | OfferGone | CallBegin | CallPartner | CallEnded

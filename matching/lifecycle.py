@@ -40,6 +40,10 @@ class KeptWaiting(Event, frozen=True):
     """The caller chose to keep waiting."""
 
 
+class PutOff(Event, frozen=True):
+    """The caller would rather be told when somebody is free."""
+
+
 class GivenUp(Event, frozen=True):
     """The caller made no choice for a long time."""
 
@@ -106,6 +110,7 @@ REQUESTS: Mapping[tuple[RequestState, type[Event]], tuple[RequestState, tuple[Ef
     (RequestState.OPEN, Cancelled): (RequestState.CANCELLED, (Tell("cancelled"),)),
     (RequestState.OPEN, NobodyCame): (RequestState.OPEN, (Tell("nobody"),)),
     (RequestState.OPEN, KeptWaiting): (RequestState.OPEN, (Ring(),)),
+    (RequestState.OPEN, PutOff): (RequestState.UNANSWERED, (Tell("later"),)),
     (RequestState.OPEN, GivenUp): (RequestState.UNANSWERED, (Tell("unanswered"),)),
     (RequestState.MATCHED, GivenBack): (RequestState.OPEN, (Ring(),)),
 }

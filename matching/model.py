@@ -92,6 +92,17 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     """Seconds since the caller was told that nobody answered; None while looking."""
     looking: float
     """Seconds since it opened or the caller chose to keep waiting."""
+    reserved_offer: UUID | None = None
+    """The offer that was opened first: nobody else wins while `reserved_for` lasts."""
+    reserved_for: float = 0.0
+    """Seconds; less than 0 once they have passed."""
+    callback: UUID | None = None
+    """The volunteer of a dropped call, who is asked before the others."""
+
+    @property
+    def reserved(self) -> bool:
+        """Whether somebody has picked up and is unlocking the phone."""
+        return self.reserved_offer is not None and self.reserved_for > 0
 
 
 class Offer(msgspec.Struct, frozen=True, kw_only=True):

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from accounts.outbox import Parcel
 from accounts.postgres import Connection
-from matching.events import Event, OfferGone, OfferRing
+from matching.events import Event, HelpFree, OfferGone, OfferRing
 from matching.model import Call, Channel
 
 
@@ -32,9 +32,19 @@ class Doorbell(Protocol):
     async def withdraw(self, volunteer: UUID, event: OfferGone, channel: Channel = Channel.SOCKET) -> None: ...
 
 
+class Reach(Protocol):
+    """Reaches people who have no page open, by push or by mail. Never raises."""
+
+    async def free(self, caller: UUID, event: HelpFree) -> None:
+        """Somebody is free for a caller who wished to be told. Said once; the page will say it too."""
+        ...
+
+
 class Rewards(Protocol):
     """What a call or a late tap earns, in the transaction that ends the call or writes the tap."""
 
     async def call_ended(self, connection: Connection, call: Call) -> None: ...
 
-    async def late_tap(self, connection: Connection, volunteer_id: UUID, offer_id: UUID) -> None: ...
+    async def late_tap(self, connection: Connection, volunteer_id: UUID, offer_id: UUID) -> int:
+        """The points it earns."""
+        ...

@@ -1,5 +1,5 @@
-"""What people can do on this floor: ask, wait, answer, talk, hang up. Each is one short transaction in Postgres, then
-hints to the board and words to the people."""
+"""What people can do on this floor once volunteers are asked: answer, talk, hang up. Each is one short transaction in
+Postgres, then hints to the board and words to the people. What callers do before is in `asking.py`."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from uuid import UUID
 import msgspec
 import structlog
 
-from accounts.errors import NotAllowed, ProfileIncomplete, Unavailable
-from accounts.languages import canonical_all, spoken
+from accounts.errors import NotAllowed, Unavailable
+from accounts.languages import spoken
 from accounts.model import Person, Role, new_id
 from accounts.outbox import Parcel
 from accounts.postgres import Connection, Pool, borrowed, transaction
@@ -18,25 +18,18 @@ from matching import figures
 from matching.board import Board
 from matching.dispatch import Dispatcher
 from matching.ending import Endings
-from matching.errors import (
-    CallUnknown,
-    InCall,
-    MatchingError,
-    NotForRole,
-    OfferAnswered,
-    OfferClosed,
-    OfferTaken,
-    OfferUnknown,
-    RequestClosed,
-    RequestIdTaken,
-    RequestOpen,
-)
+from matching.errors import CallUnknown, InCall, MatchingError, OfferAnswered, OfferClosed, OfferTaken, OfferUnknown
 from matching.events import CallBegin, CallPartner
-from matching.ledger import calls, offers, pairs, requests
-from matching.lifecycle import Cancelled, Connected, Hung, KeptWaiting
-from matching.model import Call, CallState, EndReason, Offer, Outcome, Partner, Request, RequestState, Trust
+from matching.late import tapped_late
+from matching.ledger import callbacks, calls, offers, pairs, requests, wishes
+from matching.ledger.callbacks import Possible
+from matching.ledger.wishes import Wish
+from matching.lifecycle import MAY_CALL_BACK, Connected, Hung
+from matching.model import Call, CallState, EndReason, Outcome, Partner, Request, RequestState
 from matching.ports import Carrier, Rewards, Voice
+from matching.reserving import Opened, Reservations
 from matching.settings import MatchingSettings
+from matching.who import must_be
 
 log = structlog.get_logger()
 
@@ -48,6 +41,12 @@ class Present(msgspec.Struct, frozen=True):
     call: Call | None
     begin: CallBegin | None
     ringing: tuple[offers.Ringing, ...]
+    called_back: frozenset[UUID] = frozenset()
+    """The requests of those that ring whose caller wants this volunteer back."""
+    call_back: Possible | None = None
+    """The call whose volunteer this caller may call back."""
+    wish: Wish | None = None
+    """To be told when somebody is free; told, or not yet."""
 
 
 class HelpService:
@@ -59,6 +58,7 @@ class HelpService:
         board: Board,
         dispatcher: Dispatcher,
         endings: Endings,
+        reservations: Reservations,
         rewards: Rewards,
         voice: Voice,
         carrier: Carrier,
@@ -68,67 +68,17 @@ class HelpService:
         self._board = board
         self._dispatcher = dispatcher
         self._endings = endings
+        self._reservations = reservations
         self._rewards = rewards
         self._voice = voice
         self._carrier = carrier
         self._settings = settings
 
-    # --- the caller
-
-    async def ask(
-        self,
-        person: Person,
-        request_id: UUID,
-        languages: Sequence[str] | None = None,
-        topic: str | None = None,
-        trust: Trust = Trust.ANY,
-    ) -> Request:
-        """Open a request. The same `request_id` again is the same request.
-        Raises `RequestOpen`, `InCall`, `RequestClosed`, `RequestIdTaken`, `LanguageUnknown`, `NotAllowed`."""
-        _must_be(person, Role.CALLER)
-        tags = canonical_all(languages) if languages else list(person.languages)
-        async with borrowed(self._pool) as connection:
-            request = await requests.ask(connection, request_id, person.id, tags, topic, trust)
-            if request is not None:
-                figures.ASKED.inc()
-            else:
-                request = await self._asked_before(connection, person, request_id)
-        await self._dispatcher.look_at(request.id)
-        return request
-
-    async def _asked_before(self, connection: Connection, person: Person, request_id: UUID) -> Request:
-        found = await requests.requests(connection, [request_id])
-        if found:
-            if found[0].caller_id != person.id:
-                raise RequestIdTaken()
-            if found[0].state in (RequestState.CANCELLED, RequestState.UNANSWERED):
-                raise RequestClosed()
-            return found[0]
-        if await requests.open_request_of(connection, person.id):
-            raise RequestOpen()
-        if await calls.live_call_of(connection, person.id):
-            raise InCall()
-        raise NotAllowed()
-
-    async def cancel(self, person_id: UUID, request_id: UUID) -> None:
-        """Close an open request. Raises `RequestUnknown`, `RequestClosed`."""
-        async with transaction(self._pool) as connection:
-            parcels = await self._endings.move_request(connection, request_id, Cancelled(), person_id)
-        await self._carrier.carry(parcels)
-        await self._dispatcher.moved(request_id)
-
-    async def keep_waiting(self, person_id: UUID, request_id: UUID) -> None:
-        """Go on looking after "nobody". Raises `RequestUnknown`, `RequestClosed`."""
-        async with transaction(self._pool) as connection:
-            parcels = await self._endings.move_request(connection, request_id, KeptWaiting(), person_id)
-        await self._carrier.carry(parcels)
-        await self._dispatcher.look_at(request_id)
-
     # --- the volunteer
 
     async def start_shift(self, person: Person) -> None:
         """This volunteer's open page may be rung. Raises `NotForRole`, `NotAllowed`."""
-        _must_be(person, Role.VOLUNTEER)
+        must_be(person, Role.VOLUNTEER)
         async with borrowed(self._pool) as connection:
             last_rung = await offers.last_rung(connection, person.id)
         await self._board.willing(person.id, {spoken(tag) for tag in person.languages}, last_rung)
@@ -186,14 +136,10 @@ class HelpService:
             raise OfferAnswered()
         (request,) = await requests.requests(connection, [offer.request_id])
         match request.state:
-            case RequestState.OPEN:
+            case RequestState.OPEN if not request.reserved or request.reserved_offer == offer_id:
                 return None
-            case RequestState.MATCHED:
-                async with connection.transaction():
-                    if await offers.answer(connection, [offer_id], Outcome.LATE):
-                        figures.LATE_TAPS.inc()
-                        await self._rewards.late_tap(connection, volunteer_id, offer_id)
-                raise OfferTaken()
+            case RequestState.OPEN | RequestState.MATCHED:
+                raise OfferTaken(points=await tapped_late(connection, self._rewards, volunteer_id, offer_id))
             case _:
                 raise OfferClosed()
 
@@ -207,6 +153,7 @@ class HelpService:
             declined = await offers.answer(connection, [offer_id], Outcome.DECLINED)
         await self._quiet(volunteer_id, offer_id)
         if declined:
+            await self._reservations.give_up(offer.request_id, offer_id)
             await self._dispatcher.look_at(offer.request_id)
 
     async def push_failed(self, volunteer_id: UUID, offer_id: UUID) -> None:
@@ -218,14 +165,15 @@ class HelpService:
         if offer is not None and failed:
             await self._dispatcher.look_at(offer.request_id)
 
-    async def look_at_offer(self, volunteer_id: UUID, offer_id: UUID) -> tuple[Offer, RequestState]:
-        """An offer and how its request stands. Raises `OfferUnknown`."""
-        async with borrowed(self._pool) as connection:
-            offer = await offers.offer(connection, offer_id, volunteer_id)
-            if offer is None:
-                raise OfferUnknown()
-            (request,) = await requests.requests(connection, [offer.request_id])
-        return offer, request.state
+    async def open_offer(self, volunteer_id: UUID, offer_id: UUID) -> Opened:
+        """A notification was tapped: reserve the request if it still is open. Repeating it changes nothing.
+        Raises `OfferUnknown`, `InCall`, `NotAllowed`."""
+        opened = await self._reservations.open(volunteer_id, offer_id)
+        if opened.ring is not None:
+            await self._dispatcher.look_at(opened.request.id)
+        else:
+            await self._quiet(volunteer_id, offer_id)
+        return opened
 
     async def restore_shifts(self, volunteers: Sequence[UUID]) -> None:
         """Put volunteers on shift back on a board that lost its memory."""
@@ -291,7 +239,13 @@ class HelpService:
             call = await calls.live_call_of(connection, person_id)
             begin = dict(await self._begins(connection, call))[person_id] if call else None
             ringing = await offers.ringing_for(connection, person_id) if not call else []
-        return Present(request, call, begin, tuple(ringing))
+            back = await callbacks.called_back(connection, [ring.offer.request_id for ring in ringing], person_id)
+            wish = await wishes.wish_of(connection, person_id)
+            possible = None
+            if call is None and request is None:
+                within = self._settings.call_back_within
+                possible = await callbacks.possible(connection, person_id, tuple(MAY_CALL_BACK), within)
+        return Present(request, call, begin, tuple(ringing), frozenset(back), possible, wish)
 
     async def tell_begun(self, call_id: UUID) -> tuple[Call, list[tuple[UUID, CallBegin]]] | None:
         """Who is to hear what about a call that was just claimed; None if it is over."""
@@ -325,12 +279,3 @@ class HelpService:
         """After that transaction: what it means for the requests it touched."""
         for request_id in touched:
             await self._dispatcher.moved(request_id)
-
-
-def _must_be(person: Person, role: Role) -> None:
-    if not person.complete:
-        raise ProfileIncomplete()
-    if person.role is not role:
-        raise NotForRole(role=role)
-    if not person.standing.may_meet:
-        raise NotAllowed()

@@ -26,6 +26,14 @@ class MatchingSettings(msgspec.Struct, frozen=True, kw_only=True):
     """A request whose caller does not choose after "nobody" closes by then."""
     grace: float = 15
     """From the claim until both sides must be connected."""
+    open_grace: float = 15
+    """From the tap on a notification until the accept: nobody else wins and nobody else is rung meanwhile."""
+    later_within: float = 4 * 3600
+    """How long "tell me when somebody is free" counts."""
+    later_spread: float = 30
+    """One caller who waits to be told is told for one free volunteer, and the next no sooner than after this."""
+    callback_alone: float = 20
+    """How long the volunteer of a dropped call is rung alone before others are asked as well."""
     resume_window: float = 30
     """How long a person may be without a socket before they are gone."""
     call_back_within: float = 600

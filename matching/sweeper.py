@@ -26,6 +26,7 @@ from matching.ledger import calls, requests
 from matching.lifecycle import GraceOver
 from matching.ports import Carrier
 from matching.settings import MatchingSettings
+from matching.wishes import Wishes
 
 log = structlog.get_logger()
 
@@ -45,6 +46,7 @@ class Sweeper:
         board: Board,
         dispatcher: Dispatcher,
         endings: Endings,
+        wishes: Wishes,
         carrier: Carrier,
         settings: MatchingSettings,
         monotonic: Callable[[], float] = time.monotonic,
@@ -54,6 +56,7 @@ class Sweeper:
         self._board = board
         self._dispatcher = dispatcher
         self._endings = endings
+        self._wishes = wishes
         self._carrier = carrier
         self._settings = settings
         self._monotonic = monotonic
@@ -95,6 +98,7 @@ class Sweeper:
             try:
                 await self._bury_dead_nodes()
                 await self._replan()
+                await self._wishes.tell()
                 if self._monotonic() >= self._trusted_from:
                     await self._declare_gone()
             except Unavailable:

@@ -102,11 +102,11 @@ class RatingService:
         earned = points.for_call(call.connected, reported, history, self._settings)
         await store.award(connection, call.volunteer_id, earned, call_id=call.id)
 
-    async def late_tap(self, connection: Connection, volunteer_id: UUID, offer_id: UUID) -> None:
-        """Thank a volunteer who was a moment too late."""
+    async def late_tap(self, connection: Connection, volunteer_id: UUID, offer_id: UUID) -> int:
+        """Thank a volunteer who was a moment too late; the points that earns."""
         today = await store.standbys_today(connection, volunteer_id)
         earned = points.for_late_tap(today, self._settings)
-        await store.award(connection, volunteer_id, earned, offer_id=offer_id)
+        return await store.award(connection, volunteer_id, earned, offer_id=offer_id)
 
     # --- what people see
 

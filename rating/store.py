@@ -88,6 +88,7 @@ async def standbys_today(connection: Connection, volunteer: UUID) -> int:
 AWARD = """
 INSERT INTO rating.award (id, person_id, kind, points, call_id, offer_id) VALUES ($1, $2, $3, $4, $5, $6)
 ON CONFLICT DO NOTHING
+RETURNING points
 """
 
 
@@ -98,10 +99,12 @@ async def award(
     *,
     call_id: UUID | None = None,
     offer_id: UUID | None = None,
-) -> None:
-    """Add awards; one that was given already is not given again."""
+) -> int:
+    """Add awards; one that was given already is not given again. Returns the points that were added."""
+    added = 0
     for each in awards:
-        await connection.execute(AWARD, new_id(), person, each.kind, each.points, call_id, offer_id)
+        added += await connection.fetchval(AWARD, new_id(), person, each.kind, each.points, call_id, offer_id) or 0
+    return added
 
 
 REVERSE = """

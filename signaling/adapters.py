@@ -7,6 +7,7 @@ from uuid import UUID
 
 from accounts.model import Role
 from accounts.postgres import Connection, Pool, borrowed
+from matching.events import HelpFree
 from matching.ledger import calls, pairs
 from matching.model import Call, EndReason
 from rating.model import CallFacts, EndedCall
@@ -63,5 +64,12 @@ class RewardsForMatching:
             ),
         )
 
-    async def late_tap(self, connection: Connection, volunteer_id: UUID, offer_id: UUID) -> None:
-        await self._rating.late_tap(connection, volunteer_id, offer_id)
+    async def late_tap(self, connection: Connection, volunteer_id: UUID, offer_id: UUID) -> int:
+        return await self._rating.late_tap(connection, volunteer_id, offer_id)
+
+
+class PagesOnly:
+    """Reaches nobody whose page is closed: they find it in their next welcome."""
+
+    async def free(self, caller: UUID, event: HelpFree) -> None:
+        """Nothing to be done."""

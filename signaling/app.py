@@ -15,17 +15,21 @@ from accounts.devices import DeviceKind
 from accounts.keys import Keyring
 from accounts.postgres import close_pool, open_pool
 from accounts.service import AccountService
+from matching.asking import Asking
 from matching.board import Board, connect
+from matching.calling_back import CallBacks
 from matching.candidates import CandidateIndex, close_index, connect_index
 from matching.dispatch import Dispatcher
 from matching.ending import Endings
 from matching.keeper import Keeper
+from matching.reserving import Reservations
 from matching.service import HelpService
 from matching.sweeper import Sweeper
 from matching.waves import KeepRinging
+from matching.wishes import Wishes
 from rating.service import RatingService
 from signaling import middleware, pages, routes
-from signaling.adapters import CallsForRating, PairsForRating, RewardsForMatching
+from signaling.adapters import CallsForRating, PagesOnly, PairsForRating, RewardsForMatching
 from signaling.bus import Bus
 from signaling.carrier import Carrier
 from signaling.commands import Commands
@@ -86,19 +90,28 @@ async def opened(
         pushes = Pushes(pool, sender, rings, web_push, settings.push, noted if settings.development else None)
         stack.push_async_callback(pushes.close)
         policy = KeepRinging(settings.matching)
-        dispatcher = Dispatcher(pool, board, policy, endings, bus, carrier, Doorbell(bus, pushes), settings.matching)
         index_redis = await connect_index(settings.index_url or redis_url)
         stack.push_async_callback(close_index, index_redis)
         index = CandidateIndex(index_redis, prefix, settings.matching)
         keeper = Keeper(pool, index, settings.matching)
         stack.push_async_callback(keeper.drain)
         carrier.keeper = keeper
-        help_service = HelpService(pool, board, dispatcher, endings, rewards, bus, carrier, settings.matching)
+        doorbell = Doorbell(bus, pushes)
+        reservations = Reservations(pool, board, doorbell, rewards, settings.matching)
+        call_backs = CallBacks(pool, board, doorbell, settings.matching)
+        dispatcher = Dispatcher(
+            pool, board, policy, endings, bus, carrier, doorbell, reservations, call_backs, settings.matching
+        )
+        asking = Asking(pool, dispatcher, endings, carrier, bus, settings.matching)
+        help_service = HelpService(
+            pool, board, dispatcher, endings, reservations, rewards, bus, carrier, settings.matching
+        )
         carrier.help_service = help_service
         pushes.failed = help_service.push_failed
-        sweeper = Sweeper(pool, board, dispatcher, endings, carrier, settings.matching)
+        wishes = Wishes(pool, board, carrier, PagesOnly(), settings.matching)
+        sweeper = Sweeper(pool, board, dispatcher, endings, wishes, carrier, settings.matching)
         node = Node(board, switchboard, help_service, sweeper)
-        commands = Commands(accounts, help_service, board, bus, turn, limits, settings.limits)
+        commands = Commands(accounts, asking, help_service, board, bus, turn, limits, settings.limits)
         greeter = Greeter(
             accounts,
             help_service,

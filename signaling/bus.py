@@ -234,4 +234,5 @@ def letter_of(person: UUID, event: Event, key: UUID | None = None, call: LiveCal
         call if isinstance(event, CallBegin) else None,
         event.call_id if isinstance(event, CallEnded) else None,
         event.offer_id if isinstance(event, OfferRing | OfferGone) else None,
+        isinstance(event, OfferRing) and event.callback,
     )

@@ -17,7 +17,7 @@ from accounts.errors import Unavailable
 from accounts.model import Standing
 from accounts.outbox import Parcel
 from accounts.postgres import Pool
-from matching.events import CallBegin, CallEnded, HelpClosed, HelpNobody
+from matching.events import CallBegin, CallEnded, HelpClosed, HelpFree, HelpNobody
 from matching.model import Call
 from signaling.bus import Bus, letter_of
 from signaling.protocol import AccountChanged, Bye, CallBeginFrame, Close
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 
-TransactionalEvent = HelpNobody | HelpClosed | CallEnded
+TransactionalEvent = HelpNobody | HelpClosed | HelpFree | CallEnded
 
 
 class Carrier:

@@ -12,9 +12,11 @@ import structlog
 from accounts.errors import VisavisError
 from accounts.model import Person, Role
 from accounts.service import AccountService
+from matching.asking import Asking
 from matching.board import Board
-from matching.errors import CallUnknown
-from matching.model import EndReason, Outcome, RequestState
+from matching.errors import CallUnknown, OfferTaken
+from matching.events import GoneReason
+from matching.model import EndReason
 from matching.service import HelpService
 from signaling import protocol
 from signaling.bus import Bus
@@ -39,6 +41,7 @@ class Commands:
     def __init__(
         self,
         accounts: AccountService,
+        asking: Asking,
         help_service: HelpService,
         board: Board,
         bus: Bus,
@@ -48,6 +51,7 @@ class Commands:
         now: Callable[[], float] = time.time,
     ) -> None:
         self._accounts = accounts
+        self._asking = asking
         self._help = help_service
         self._board = board
         self._bus = bus
@@ -59,6 +63,8 @@ class Commands:
             protocol.HelpAsk: self._ask,
             protocol.HelpCancel: self._cancel,
             protocol.HelpWait: self._wait,
+            protocol.HelpLater: self._later,
+            protocol.HelpCallback: self._callback,
             protocol.ShiftStart: self._start_shift,
             protocol.ShiftEnd: self._end_shift,
             protocol.OfferAccept: self._accept,
@@ -83,7 +89,8 @@ class Commands:
         except VisavisError as error:
             problem = details(error, words)
             COMMANDS.labels(name, error.code).inc()
-            return refusal(command, problem.code, problem.detail, problem.retry_after)
+            points = error.points if isinstance(error, OfferTaken) else None
+            return refusal(command, problem.code, problem.detail, problem.retry_after, points)
         except Exception:
             log.exception("command.failed", type=name)
             COMMANDS.labels(name, "internal").inc()
@@ -100,16 +107,26 @@ class Commands:
     async def _ask(self, session: Session, command: protocol.HelpAsk) -> Answer:
         await self._limits.check("ask", session.person, self._limit_settings.asks_per_person)
         person = await self._person(session)
-        request = await self._help.ask(person, command.request_id, command.languages, command.topic, command.trust)
+        request = await self._asking.ask(person, command.request_id, command.languages, command.topic, command.trust)
         return success(command, request_id=request.id)
 
     async def _cancel(self, session: Session, command: protocol.HelpCancel) -> Answer:
-        await self._help.cancel(session.person, command.request_id)
+        await self._asking.cancel(session.person, command.request_id)
         return success(command, request_id=command.request_id)
 
     async def _wait(self, session: Session, command: protocol.HelpWait) -> Answer:
-        await self._help.keep_waiting(session.person, command.request_id)
+        await self._asking.keep_waiting(session.person, command.request_id)
         return success(command, request_id=command.request_id)
+
+    async def _later(self, session: Session, command: protocol.HelpLater) -> Answer:
+        await self._asking.be_told_later(session.person, command.request_id)
+        return success(command, request_id=command.request_id)
+
+    async def _callback(self, session: Session, command: protocol.HelpCallback) -> Answer:
+        await self._limits.check("ask", session.person, self._limit_settings.asks_per_person)
+        person = await self._person(session)
+        request = await self._asking.call_back(person, command.call_id, command.request_id)
+        return success(command, request_id=request.id)
 
     # --- shift and offers
 
@@ -138,11 +155,12 @@ class Commands:
         return success(command)
 
     async def _open(self, session: Session, command: protocol.OfferOpen) -> Answer:
-        offer, state = await self._help.look_at_offer(session.person, command.offer_id)
-        still = state is RequestState.OPEN and offer.outcome is not Outcome.DECLINED
-        if still:
-            session.shown(offer.id)  # so that this page hears when it is gone, on shift or not
-        return success(command, open=still, request_id=offer.request_id)
+        opened = await self._help.open_offer(session.person, command.offer_id)
+        if opened.ring is not None:
+            session.shown(opened.ring.offer_id)
+            return success(command, open=True, request_id=opened.request.id, offer=opened.ring)
+        gone: GoneReason = "taken" if opened.taken else "cancelled"
+        return success(command, open=False, request_id=opened.request.id, gone=gone, points=opened.points or None)
 
     # --- the call
 

@@ -12,7 +12,7 @@ from accounts.errors import Unavailable, VisavisError
 from accounts.model import Person, Role, new_id
 from accounts.service import AccountService
 from matching.board import Board
-from matching.events import CallBegin, OfferRing
+from matching.events import CallBegin, OfferRing, looking
 from matching.service import HelpService, Present
 from matching.settings import MatchingSettings
 from signaling.bus import Bus
@@ -22,7 +22,7 @@ from signaling.commands import Commands
 from signaling.i18n import Words, words
 from signaling.metrics import RESUMED
 from signaling.problems import TooManySockets
-from signaling.protocol import Hello, PersonNow, RequestNow, StateNow, Welcome
+from signaling.protocol import CallBackNow, Hello, PersonNow, RequestNow, StateNow, Welcome, WishNow
 from signaling.session import Session, SessionSettings
 from signaling.switchboard import Line, Switchboard
 from signaling.tickets import Tickets
@@ -143,11 +143,12 @@ class Greeter:
                 log.info("greeting.shift_ended")  # held or restricted meanwhile
 
     def _state(self, session: Session, present: Present, begin: CallBegin | None) -> StateNow:
-        request = present.request
+        request, wish = present.request, present.wish
+        now = WishNow(wish.request_id, wish.languages) if wish else None
         return StateNow(
             RequestNow(
                 request.id,
-                "looking_again" if request.front else "looking",
+                looking(request),
                 round(request.waited, 1),
                 request.told is not None,
             )
@@ -163,7 +164,11 @@ class Greeter:
                     round(ringing.waited, 1),
                     round(max(0.0, self._matching.ring_time - ringing.offer.age), 1),
                     ringing.topic,
+                    ringing.offer.request_id in present.called_back,
                 )
                 for ringing in present.ringing
             ),
+            CallBackNow(back.call_id, round(back.expires_in, 1)) if (back := present.call_back) else None,
+            now if wish and not wish.told else None,
+            now if wish and wish.told else None,
         )

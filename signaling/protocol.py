@@ -18,9 +18,12 @@ from matching.events import (
     CallEnded,
     CallPartner,
     Event,
+    GoneReason,
     HelpClosed,
+    HelpFree,
     HelpNobody,
     HelpStatus,
+    Looking,
     OfferGone,
     OfferRing,
 )
@@ -96,7 +99,7 @@ class HelpAsk(Command, frozen=True, tag="help.ask"):
 
 
 class HelpCancel(Command, frozen=True, tag="help.cancel"):
-    """Stop asking."""
+    """Stop asking; also forgets what `help.later` wished for this request."""
 
     request_id: UUID
 
@@ -104,6 +107,19 @@ class HelpCancel(Command, frozen=True, tag="help.cancel"):
 class HelpWait(Command, frozen=True, tag="help.wait"):
     """Keep waiting after `help.nobody`."""
 
+    request_id: UUID
+
+
+class HelpLater(Command, frozen=True, tag="help.later"):
+    """Stop looking, and say `help.free` once somebody is free."""
+
+    request_id: UUID
+
+
+class HelpCallback(Command, frozen=True, tag="help.callback"):
+    """The call was cut off: ring the same volunteer first. A retry with the same `request_id` is the same request."""
+
+    call_id: UUID
     request_id: UUID
 
 
@@ -129,7 +145,7 @@ class OfferDecline(Command, frozen=True, tag="offer.decline"):
 
 
 class OfferOpen(Command, frozen=True, tag="offer.open"):
-    """Is this offer still open?"""
+    """A notification was tapped: is this offer still open? If so, nobody else wins for a moment."""
 
     offer_id: UUID
 
@@ -212,6 +228,8 @@ AnyCommand = (
     HelpAsk
     | HelpCancel
     | HelpWait
+    | HelpLater
+    | HelpCallback
     | ShiftStart
     | ShiftEnd
     | OfferAccept
@@ -263,6 +281,13 @@ class Ok(Answer, frozen=True, tag="ok"):
     request_id: UUID | None = None
     call_id: UUID | None = None
     open: bool | None = None
+    """Of `offer.open`: the request may still be won with this offer."""
+    offer: OfferRing | None = None
+    """Of `offer.open`, if it is open: the offer; kept for this volunteer until it expires."""
+    gone: GoneReason | None = None
+    """Of `offer.open`, if it is not: why."""
+    points: int | None = None
+    """What a late tap has earned."""
 
 
 class Problem(Answer, frozen=True, tag="problem"):
@@ -271,6 +296,8 @@ class Problem(Answer, frozen=True, tag="problem"):
     code: str
     detail: str
     retry_after: float | None = None
+    points: int | None = None
+    """What a late tap has earned."""
 
 
 # --- welcome, and the events this floor adds to those of matching
@@ -321,10 +348,24 @@ class RequestNow(msgspec.Struct, frozen=True, omit_defaults=True):
     """An open request, as in `welcome`."""
 
     request_id: UUID
-    state: Literal["looking", "looking_again"]
+    state: Looking
     waited: float
     nobody: bool = False
     """`help.nobody` was said and not answered yet."""
+
+
+class WishNow(msgspec.Struct, frozen=True):
+    """A wish to be told when somebody is free, as in `welcome`."""
+
+    request_id: UUID
+    languages: tuple[str, ...]
+
+
+class CallBackNow(msgspec.Struct, frozen=True):
+    """A call that was cut off, as in `welcome`: `help.callback` is possible for so many seconds more."""
+
+    call_id: UUID
+    expires_in: float
 
 
 class StateNow(msgspec.Struct, frozen=True):
@@ -334,6 +375,11 @@ class StateNow(msgspec.Struct, frozen=True):
     call: CallBeginFrame | None
     shift: bool
     offers: tuple[OfferRing, ...]
+    call_back: CallBackNow | None
+    later: WishNow | None
+    """`help.later` was asked for, and nobody has been free so far."""
+    free: WishNow | None
+    """`help.free` was said, and nothing was asked since."""
 
 
 class PersonNow(msgspec.Struct, frozen=True):
@@ -362,6 +408,7 @@ Events = (
     HelpStatus
     | HelpNobody
     | HelpClosed
+    | HelpFree
     | OfferRing
     | OfferGone
     | CallBeginFrame

@@ -261,10 +261,10 @@ class Session:
 
     # --- the offers that ring on this page
 
-    def rings(self, offer_id: UUID) -> bool:
+    def rings(self, offer_id: UUID, *, off_shift: bool = False) -> bool:
         """An offer is to ring here; false if this page may not be rung, or if the offer was withdrawn before its ring
-        came this far."""
-        if not self.shift or offer_id in self._offers:
+        came this far. With `off_shift` it rings on any page: somebody who was cut off calls back."""
+        if not (self.shift or off_shift) or offer_id in self._offers:
             return False
         self._remember(offer_id, True)
         return True
@@ -338,9 +338,11 @@ class Session:
         return session
 
 
-def refusal(command: Command, code: str, detail: str, retry_after: float | None = None) -> Problem:
+def refusal(
+    command: Command, code: str, detail: str, retry_after: float | None = None, points: int | None = None
+) -> Problem:
     """The `problem` that answers a command."""
-    return Problem(command.id, code, detail, retry_after)
+    return Problem(command.id, code, detail, retry_after, points)
 
 
 def success(command: Command, **fields: Any) -> Ok:

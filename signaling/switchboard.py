@@ -28,6 +28,8 @@ class Letter(msgspec.Struct, frozen=True, omit_defaults=True):
     """With `call.ended`: which call."""
     offer_id: UUID | None = None
     """With `offer.ring` and `offer.gone`: which offer."""
+    off_shift: bool = False
+    """With `offer.ring`: it rings on pages that are not on shift, too."""
     generation: int | None = None
     """With `call.signal`: the offer it belongs to."""
 
@@ -135,8 +137,11 @@ class Switchboard:
 def _emit(session: Session, letter: Letter) -> bytes | None:
     """What the letter means to one session."""
     if letter.offer_id is not None:
-        known = session.rings if letter.type == "offer.ring" else session.withdrawn
-        if not known(letter.offer_id):
+        if letter.type == "offer.ring":
+            known = session.rings(letter.offer_id, off_shift=letter.off_shift)
+        else:
+            known = session.withdrawn(letter.offer_id)
+        if not known:
             return None
     if letter.call is not None and not session.begin_call(msgspec.structs.replace(letter.call)):
         return None

@@ -10,7 +10,7 @@ import asyncpg
 
 from accounts.model import Role
 from accounts.postgres import Connection, Row
-from matching.ledger import MAY_MEET
+from matching.ledger import MAY_MEET, UNRESERVED
 from matching.model import Call, CallState, EndReason
 
 _CALL = """
@@ -40,8 +40,8 @@ def _call(row: Row) -> Call:
 
 
 # The claim: one statement, all or nothing. Both people are locked FOR SHARE, so a ban that commits first is seen here
-# and a later one waits, then finds the call and ends it. The request moves only if it still is open. The outbox row
-# is what tells both sides even if this node dies in the next instant.
+# and a later one waits, then finds the call and ends it. The request moves only if it still is open and nobody else
+# has reserved it. The outbox row is what tells both sides even if this node dies in the next instant.
 CLAIM = f"""
 WITH offer AS (
     SELECT o.id, o.request_id, r.caller_id
@@ -54,9 +54,11 @@ WITH offer AS (
 ), taken AS (
     UPDATE matching.request r
     SET state = 'matched', fence = r.fence + 1, front = false, told_at = NULL,
+        reserved_offer = NULL, reserved_until = NULL,
         waited_before = r.waited_before + extract(epoch FROM now() - r.opened_at)
     FROM offer
     WHERE r.id = offer.request_id AND r.state = 'open' AND (SELECT count(*) FROM people) = 2
+      AND ({UNRESERVED} OR r.reserved_offer = $1)
     RETURNING r.id, r.caller_id, r.fence, r.waited_before
 ), accepted AS (
     UPDATE matching.offer o SET outcome = 'accepted', answered_at = now() FROM taken WHERE o.id = $1

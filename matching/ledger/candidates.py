@@ -21,7 +21,7 @@ h.calls >= 30 AND h.callers >= 20 AND p.created_at <= statement_timestamp() - in
 
 # `now` is when the statement began, before its snapshot was taken: whoever was told of a change asks after it.
 # Row by row, whatever the planner thinks of the tables: a page of a large table must not read all of another one.
-_FACTS = f"""
+_FACTS = f"""-- of everybody in “whom”
 SELECT p.id, statement_timestamp() AS now, {MAY_MEET} AS may_meet, p.languages, p.muted_languages, p.time_zone,
     p.quiet_hours::text AS quiet_hours, p.alerts_per_day, p.snoozed_until,
     r.yes, r.exposure, r.ignored, r.as_of, h.calls, {TRUSTED} AS trusted, d.devices, d.ready, d.ready_at,

@@ -14,7 +14,9 @@ r.id, r.caller_id, r.languages, r.topic, r.trust, r.state, r.fence, r.asked_at, 
 r.waited_before + extract(epoch FROM CASE WHEN r.state = 'open' THEN now() - r.opened_at ELSE '0' END)::float8
     AS waited,
 extract(epoch FROM now() - r.told_at)::float8 AS told,
-extract(epoch FROM now() - r.looking_since)::float8 AS looking
+extract(epoch FROM now() - r.looking_since)::float8 AS looking,
+r.reserved_offer, extract(epoch FROM r.reserved_until - now())::float8 AS reserved_for,
+(SELECT c.volunteer_id FROM matching.call c WHERE c.id = r.callback_call) AS callback
 """
 
 
@@ -32,6 +34,9 @@ def _request(row: Row) -> Request:
         front=row["front"],
         told=row["told"],
         looking=row["looking"],
+        reserved_offer=row["reserved_offer"],
+        reserved_for=row["reserved_for"] or 0.0,
+        callback=row["callback"],
     )
 
 
@@ -40,8 +45,8 @@ ASK = f"""
 WITH person AS (
     SELECT id FROM accounts.person WHERE id = $2 AND role = 'caller' AND {MAY_MEET} FOR SHARE
 )
-INSERT INTO matching.request AS r (id, caller_id, languages, topic, trust)
-SELECT $1, person.id, $3, $4, $5 FROM person
+INSERT INTO matching.request AS r (id, caller_id, languages, topic, trust, callback_call)
+SELECT $1, person.id, $3, $4, $5, $6 FROM person
 WHERE NOT EXISTS (SELECT 1 FROM matching.call c WHERE c.caller_id = $2 AND c.state <> 'ended')
 ON CONFLICT DO NOTHING
 RETURNING {_REQUEST}
@@ -55,9 +60,10 @@ async def ask(
     languages: Sequence[str],
     topic: str | None,
     trust: Trust,
+    callback_call: UUID | None = None,
 ) -> Request | None:
     """Open a request; None if something stands against it, which the caller of this function finds out."""
-    row = await connection.fetchrow(ASK, request_id, caller_id, list(languages), topic, trust)
+    row = await connection.fetchrow(ASK, request_id, caller_id, list(languages), topic, trust, callback_call)
     return _request(row) if row else None
 
 
@@ -92,7 +98,11 @@ async def all_open(connection: Connection) -> list[tuple[UUID, UUID]]:
     return [(row["id"], row["caller_id"]) for row in await connection.fetch(ALL_OPEN)]
 
 
-CLOSE_REQUEST = "UPDATE matching.request SET state = $2, closed_at = now(), told_at = NULL WHERE id = $1"
+CLOSE_REQUEST = """
+UPDATE matching.request
+SET state = $2, closed_at = now(), told_at = NULL, reserved_offer = NULL, reserved_until = NULL
+WHERE id = $1
+"""
 
 
 async def close_request(connection: Connection, request_id: UUID, state: RequestState) -> None:

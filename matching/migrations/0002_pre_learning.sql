@@ -45,7 +45,8 @@ CREATE TABLE matching.wish (
     languages  text[] NOT NULL CHECK (cardinality(languages) > 0),
     trust      text NOT NULL DEFAULT 'any' CHECK (trust IN ('any', 'trusted')),
     made_at    timestamptz NOT NULL DEFAULT now(),
-    expires_at timestamptz NOT NULL
+    expires_at timestamptz NOT NULL,
+    told_at    timestamptz                             -- kept until it expires, for a page that was closed
 );
 CREATE INDEX wish_by_request ON matching.wish (request_id);
 CREATE INDEX wish_by_age ON matching.wish (made_at);

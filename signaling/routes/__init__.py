@@ -17,6 +17,7 @@ def table(*, development: bool) -> list[Route]:
         pages,
         pages_history,
         pages_live,
+        pages_pause,
         pages_profile,
         pages_sign_in,
         pages_staff,
@@ -24,7 +25,8 @@ def table(*, development: bool) -> list[Route]:
     )
 
     routes = [*auth.ROUTES, *me.ROUTES, *devices.ROUTES, *calls.ROUTES, *operations.ROUTES, *documents.ROUTES]
-    for module in (pages, pages_sign_in, pages_profile, pages_live, pages_history, pages_staff, worker):
+    pages_ = (pages, pages_sign_in, pages_profile, pages_pause, pages_live, pages_history, pages_staff, worker)
+    for module in pages_:
         routes += module.ROUTES
     if development:
         from signaling.routes import dev

@@ -57,6 +57,10 @@ class Me(msgspec.Struct, frozen=True):
     time_zone: str
     quiet_hours: tuple[QuietWindow, ...]
     alerts_per_day: int
+    snoozed_until: datetime | None
+    """Alerts are paused until then."""
+    muted_languages: tuple[str, ...]
+    """Spoken, but not rung for."""
     alias: str | None
     adult: bool
     consent: str | None
@@ -79,6 +83,8 @@ def me(person: Person) -> Me:
         person.time_zone,
         person.quiet_hours,
         person.alerts_per_day,
+        person.snoozed_until,
+        person.muted_languages,
         person.alias,
         person.adult,
         person.consent,

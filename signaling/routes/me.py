@@ -8,7 +8,7 @@ from uuid import UUID
 
 import msgspec
 from aiohttp import web
-from msgspec import Meta
+from msgspec import UNSET, Meta, UnsetType
 
 from accounts import errors
 from accounts.model import QuietWindow, Role
@@ -30,6 +30,9 @@ class PutMe(Body, frozen=True, kw_only=True):
     time_zone: Annotated[str, Meta(max_length=60)] | None = None
     quiet_hours: Annotated[tuple[QuietWindow, ...], Meta(max_length=20)] | QuietWindow | None = None
     alerts_per_day: Annotated[int, Meta(ge=0, le=20)] | None = None
+    snooze: float | datetime | UnsetType | None = UNSET
+    """Pause alerts: for so many hours, until a time, or null to be rung again."""
+    muted_languages: Annotated[tuple[Annotated[str, Meta(max_length=35)], ...], Meta(max_length=20)] | None = None
     alias: Annotated[str, Meta(max_length=100)] | None = None
     consent: bool | Annotated[str, Meta(max_length=20)] | None = None
     adult: bool | None = None
@@ -83,6 +86,8 @@ async def put_me(request: web.Request) -> web.StreamResponse:
         time_zone=body.time_zone,
         quiet_hours=quiet,
         alerts_per_day=body.alerts_per_day,
+        snooze=body.snooze,
+        muted_languages=body.muted_languages,
         alias=body.alias,
         consent=body.consent,
         adult=body.adult,
@@ -132,6 +137,8 @@ PROFILE_ERRORS = (
     errors.LanguagesMissing,
     errors.TimeZoneUnknown,
     errors.QuietHoursInvalid,
+    errors.SnoozeInvalid,
+    errors.MutedNotSpoken,
     errors.AliasInvalid,
     errors.RoleFixed,
     errors.ConsentMissing,

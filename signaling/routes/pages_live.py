@@ -34,6 +34,7 @@ async def _live(request: web.Request, role: Role, template: str) -> web.StreamRe
         blank=Form(),
         comment_at_most=rating.comment_at_most,
         report_at_most=rating.report_text_at_most,
+        call_back_within=house.settings.matching.call_back_within,
     )
 
 

@@ -57,6 +57,7 @@ def stored(person: Person, language: Words, wish: str | None) -> Form:
         time_zone=person.time_zone,
         alias=person.alias,
         alerts_per_day=person.alerts_per_day,
+        muted=list(person.muted_languages),
         adult="yes" if person.adult else "",
         consent="yes" if person.consent == consent.CURRENT else "",
         locale=person.locale if person.complete else language.locale,
@@ -109,6 +110,8 @@ def checked(form: Form, person: Person, language: Words) -> Profile:
         languages=form.all("language"),
         time_zone=form.get("time_zone") or person.time_zone,
         quiet_hours=quiet,
+        # A language that was taken out of the list above cannot be muted any more.
+        muted_languages=[tag for tag in form.all("muted") if tag in form.all("language")] if helps else None,
         alerts_per_day=int(alerts) if helps and alerts.isdecimal() and len(alerts) < 4 else None,
         alias=form.get("alias"),
         consent=True if form.get("consent") == "yes" else None,
@@ -167,6 +170,7 @@ def _page(request: web.Request, person: Person, form: Form, status: int = 200) -
         alerts=(0, 1, 2, 3, 5, 10, 20),
         consented=person.consent == consent.CURRENT,
         saved="saved" in request.query,
+        paused="paused" in request.query,
         version=consent.CURRENT,
     )
 

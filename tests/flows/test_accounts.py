@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from yarl import URL
@@ -389,3 +390,37 @@ async def test_nothing_of_a_persons_without_a_token(client: Client, method: str,
         async with client.http.request(method, client.base + path, headers=headers, json={}) as response:
             assert response.status == 401
             assert (await response.json(content_type=None))["code"] == "token_invalid"
+
+
+async def test_alerts_can_be_paused_and_languages_muted(client: Client) -> None:
+    await client.sign_in()
+    person = await client.profile("volunteer", ("en", "fr"))
+    assert person.person["snoozed_until"] is None
+    assert person.person["muted_languages"] == []
+    me = await client.call("PUT", "/v1/me", {"snooze": 3, "muted_languages": ["FR"]})
+    paused = datetime.fromisoformat(me["snoozed_until"]) - datetime.now(UTC)
+    assert timedelta(hours=2.9) < paused <= timedelta(hours=3)
+    assert me["muted_languages"] == ["fr"]
+    # What is left out stays; a language that is spoken no more is muted no more; null ends the pause.
+    me = await client.call("PUT", "/v1/me", {"languages": ["en", "de"]})
+    assert me["snoozed_until"] is not None
+    assert me["muted_languages"] == []
+    assert (await client.call("PUT", "/v1/me", {"snooze": None}))["snoozed_until"] is None
+    until = (datetime.now(UTC) + timedelta(days=2)).isoformat()
+    me = await client.call("PUT", "/v1/me", {"snooze": until})
+    assert datetime.fromisoformat(me["snoozed_until"]) == datetime.fromisoformat(until)
+    for wrong in (0, -1, 9000, "2020-01-01T00:00:00Z", "2027-01-01T00:00:00"):
+        with pytest.raises(Refused, match="snooze_invalid"):
+            await client.call("PUT", "/v1/me", {"snooze": wrong})
+    with pytest.raises(Refused, match="muted_not_spoken"):
+        await client.call("PUT", "/v1/me", {"muted_languages": ["it"]})
+    with pytest.raises(Refused, match="bad_request"):
+        await client.call("PUT", "/v1/me", {"snooze": "soon"})
+    assert await client.call("GET", "/v1/me") == me
+
+
+async def test_a_pause_that_has_passed_is_none(client: Client, pool: Pool) -> None:
+    await client.sign_in()
+    await client.profile("volunteer")
+    await pool.execute("UPDATE accounts.person SET snoozed_until = now() - interval '1 second'")
+    assert (await client.call("GET", "/v1/me"))["snoozed_until"] is None

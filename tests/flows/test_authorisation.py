@@ -69,8 +69,9 @@ async def test_each_role_has_its_commands(server: Server, caller: Make, voluntee
     for command in ("offer.accept", "offer.decline", "offer.open"):
         extra = {"accept_id": "a"} if command == "offer.accept" else {}
         assert await refusal(asker, command, offer_id=new_id(), **extra) == "offer_unknown"
-    for command in ("help.cancel", "help.wait"):
+    for command in ("help.cancel", "help.wait", "help.later"):
         assert await refusal(helper, command, request_id=new_id()) == "request_unknown"
+    assert await refusal(helper, "help.callback", call_id=new_id(), request_id=new_id()) == "wrong_role"
 
 
 async def test_requests_and_offers_are_their_owners(server: Server, caller: Make, volunteer: Make) -> None:
@@ -79,13 +80,60 @@ async def test_requests_and_offers_are_their_owners(server: Server, caller: Make
     request_id = await asker.ask()
     offer_id = (await helper.expect("offer.ring"))["offer_id"]
     assert await refusal(other, "help.cancel", request_id=request_id) == "request_unknown"
-    assert await refusal(other, "help.wait", request_id=request_id) == "request_unknown"
+    for command in ("help.wait", "help.later"):
+        for stranger in (other, helper):
+            assert await refusal(stranger, command, request_id=request_id) == "request_unknown"
     assert await refusal(other, "help.ask", request_id=request_id) == "request_id_taken"
     assert await refusal(idle, "offer.accept", offer_id=offer_id, accept_id="a") == "offer_unknown"
     assert await refusal(idle, "offer.decline", offer_id=offer_id) == "offer_unknown"
+    for stranger in (idle, asker, other):
+        assert await refusal(stranger, "offer.open", offer_id=offer_id) == "offer_unknown"
     assert (await helper.command("offer.open", offer_id=offer_id))["open"] is True
     await helper.accept(offer_id)
     assert (await helper.command("offer.open", offer_id=offer_id))["open"] is False
+
+
+AFTER = {"help.cancel": "request_closed", "help.wait": "request_closed", "help.later": "request_closed"}
+
+
+@pytest.mark.parametrize("command", AFTER)
+@pytest.mark.parametrize("end", ["cancelled", "matched"])
+async def test_a_request_that_is_over_takes_no_commands(
+    server: Server, caller: Make, volunteer: Make, command: str, end: str
+) -> None:
+    asker, helper = await caller(server.base), await volunteer(server.base)
+    request_id = await asker.ask()
+    ring = await helper.expect("offer.ring")
+    if end == "matched":
+        await helper.accept(ring["offer_id"])
+    else:
+        await asker.command("help.cancel", request_id=request_id)
+    assert await refusal(asker, command, request_id=request_id) == AFTER[command]
+
+
+async def test_calling_back_is_the_callers_after_a_drop(server: Server, caller: Make, volunteer: Make) -> None:
+    """By everybody, before, within, and after a call that somebody ended on purpose."""
+    asker, helper = await caller(server.base), await volunteer(server.base)
+    strangers = (await caller(server.base), await volunteer(server.base))
+
+    async def back(who: Client, call_id: str) -> str:
+        return await refusal(who, "help.callback", call_id=call_id, request_id=new_id())
+
+    assert await back(asker, new_id()) == "call_unknown"
+    call_id = await connected(asker, helper)
+    assert await back(asker, call_id) == "in_call"
+    assert [await back(stranger, call_id) for stranger in strangers] == ["call_unknown", "wrong_role"]
+    await asker.command("call.end", call_id=call_id)
+    assert await back(asker, call_id) == "callback_not_possible"
+    assert await back(helper, call_id) == "wrong_role"
+    # Cut off: the caller's alone, and only with an id of their own.
+    call_id = await connected(asker, helper)
+    await asker.command("call.end", call_id=call_id, reason="technical")
+    other = await strangers[0].ask()
+    assert await refusal(asker, "help.callback", call_id=call_id, request_id=other) == "request_id_taken"
+    assert await back(strangers[0], call_id) == "call_unknown"
+    assert await back(asker, call_id) == "ok"
+    assert await back(asker, call_id) == "request_open"
 
 
 async def test_one_open_request_and_none_during_a_call(server: Server, caller: Make, volunteer: Make) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
+from typing import TypeVar
 
 import pytest
 
@@ -12,6 +13,7 @@ from tests.client import Client, Refused, new_id
 from tests.flows.conftest import Make
 from tests.house import Server, two_nodes
 
+T = TypeVar("T")
 RACES = 200
 RUNNERS = 10
 
@@ -86,27 +88,56 @@ async def test_one_volunteer_accepts_two_offers_at_once(
             await client.disconnect()
 
 
+async def cancel(asker: Client, request_id: str) -> str:
+    """`cancelled`, or the code of the refusal."""
+    try:
+        await asker.command("help.cancel", request_id=request_id)
+    except Refused as refused:
+        return refused.code
+    return "cancelled"
+
+
+class Aim:
+    """Finds the moment at which two things meet, on a machine of any speed: whoever was first starts later the next
+    time, by ever more as long as it stays first, and by less each time the other one was."""
+
+    def __init__(self) -> None:
+        self.lead = 0.0
+        """Seconds by which the one starts before the other; less than 0: after it."""
+        self._step = 0.001
+        self._last: bool | None = None
+
+    def was_first(self, first: bool) -> None:
+        """Whether the one was first."""
+        self._step = max(0.0001, self._step * (1.5 if first == self._last else 0.5))
+        self._last = first
+        self.lead += -self._step if first else self._step
+
+    async def one(self, thing: Awaitable[T]) -> T:
+        await asyncio.sleep(max(0.0, -self.lead))
+        return await thing
+
+    async def other(self, thing: Awaitable[T]) -> T:
+        await asyncio.sleep(max(0.0, self.lead))
+        return await thing
+
+
 async def test_a_caller_cancels_while_volunteers_accept(
     nodes: list[Server], caller: Make, volunteer: Make, pool: Pool
 ) -> None:
     """Either the call or the cancellation wins, and both sides hear the same."""
     asker = await caller(nodes[0].base)
     helper = await volunteer(nodes[1].base)
-    outcomes = set()
-    for number in range(40):
+    aim, outcomes = Aim(), set()
+    for _ in range(40):
         request_id = await asker.ask()
         ring = await helper.expect("offer.ring", request_id=request_id)
 
-        async def cancel(request_id: str = request_id, number: int = number) -> str:
-            await asyncio.sleep(number % 8 * 0.0005)
-            try:
-                await asker.command("help.cancel", request_id=request_id)
-            except Refused as refused:
-                return refused.code
-            return "cancelled"
-
-        cancelled, accepted = await asyncio.gather(cancel(), accept(helper, ring["offer_id"], new_id()))
+        cancelled, accepted = await asyncio.gather(
+            aim.one(cancel(asker, request_id)), aim.other(accept(helper, ring["offer_id"], new_id()))
+        )
         outcomes.add(cancelled)
+        aim.was_first(cancelled == "cancelled")
         if cancelled == "cancelled":
             assert accepted == "offer_closed"
             await asker.expect("help.closed", request_id=request_id)
@@ -116,4 +147,4 @@ async def test_a_caller_cancels_while_volunteers_accept(
             await asker.command("call.end", call_id=accepted)
             await helper.expect("call.ended", call_id=accepted)
         assert await pool.fetchval("SELECT count(*) FROM matching.call WHERE state <> 'ended'") == 0
-    assert outcomes == {"cancelled", "request_closed"}, "the race was never close: change the delays"
+    assert outcomes == {"cancelled", "request_closed"}, "the aim did not find the moment"

@@ -24,6 +24,7 @@ from matching.lifecycle import (
     KeptWaiting,
     Lost,
     NobodyCame,
+    PutOff,
     Stopped,
     step_call,
     step_request,
@@ -38,7 +39,7 @@ call_events = st.one_of(
     st.builds(Hung, roles, st.sampled_from([EndReason.DONE, EndReason.ABUSE, EndReason.TECHNICAL])),
     st.builds(Stopped, st.one_of(st.none(), roles)),
 )
-request_events = st.sampled_from([Cancelled(), NobodyCame(), KeptWaiting(), GivenUp()])
+request_events = st.sampled_from([Cancelled(), NobodyCame(), KeptWaiting(), PutOff(), GivenUp()])
 
 
 class OneRequest(RuleBasedStateMachine):
@@ -67,6 +68,8 @@ class OneRequest(RuleBasedStateMachine):
             self.request, effects = step_request(self.request, event)
             self.closings += self.request in (RequestState.CANCELLED, RequestState.UNANSWERED)
             assert self.request is RequestState.OPEN or effects, "a request closed in silence"
+            if isinstance(event, PutOff):
+                assert self.request is RequestState.UNANSWERED, "who is told later does not wait as well"
 
     @rule(event=call_events)
     def on_call(self, event: Event) -> None:

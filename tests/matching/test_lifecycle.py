@@ -25,6 +25,7 @@ from matching.lifecycle import (
     Lost,
     MarkConnected,
     NobodyCame,
+    PutOff,
     Ring,
     Stopped,
     Tell,
@@ -36,7 +37,7 @@ from matching.model import CallState, EndReason, RequestState
 CALLER, VOLUNTEER = Role.CALLER, Role.VOLUNTEER
 RESERVED = CallView()
 CONNECTED = CallView(CallState.CONNECTED, True, True)
-REQUEST_EVENTS = (Claimed(), GivenBack(), Cancelled(), NobodyCame(), KeptWaiting(), GivenUp())
+REQUEST_EVENTS = (Claimed(), GivenBack(), Cancelled(), NobodyCame(), KeptWaiting(), PutOff(), GivenUp())
 CALL_EVENTS = (
     *(Connected(role) for role in Role),
     GraceOver(),
@@ -53,6 +54,7 @@ CALL_EVENTS = (
         (RequestState.OPEN, Cancelled(), RequestState.CANCELLED, (Tell("cancelled"),)),
         (RequestState.OPEN, NobodyCame(), RequestState.OPEN, (Tell("nobody"),)),
         (RequestState.OPEN, KeptWaiting(), RequestState.OPEN, (Ring(),)),
+        (RequestState.OPEN, PutOff(), RequestState.UNANSWERED, (Tell("later"),)),
         (RequestState.OPEN, GivenUp(), RequestState.UNANSWERED, (Tell("unanswered"),)),
         (RequestState.MATCHED, GivenBack(), RequestState.OPEN, (Ring(),)),
     ],

@@ -67,3 +67,27 @@ def test_a_zone_that_vanished_is_taken_for_utc() -> None:
 
 def test_nobody_is_quiet_without_windows() -> None:
     assert not is_quiet((), "UTC", datetime(2026, 1, 1, 3, 0, tzinfo=UTC))
+
+
+def test_several_windows_each_count() -> None:
+    """Two nights of their own and a nap on two days, as a profile may hold them."""
+    windows = (
+        QuietWindow("22:00", "07:00", ("mon", "tue", "wed", "thu", "sun")),
+        QuietWindow("23:30", "10:00", ("fri", "sat")),
+        QuietWindow("13:00", "14:00", ("sat", "sun")),
+    )
+    quiet = {
+        (23, 22, 0): True,  # Monday night
+        (24, 6, 59): True,  # … until Tuesday morning
+        (24, 7, 0): False,
+        (27, 22, 30): False,  # Friday: later
+        (27, 23, 30): True,
+        (28, 9, 59): True,  # … until Saturday morning
+        (28, 13, 30): True,
+        (28, 14, 0): False,
+        (29, 9, 0): True,  # the night of Saturday
+        (29, 22, 0): True,
+        (23, 13, 30): False,  # no nap on Mondays
+    }
+    for (day, hour, minute), expected in quiet.items():
+        assert is_quiet(windows, "Europe/Paris", at("Europe/Paris", 2026, 11, day, hour, minute)) is expected, day

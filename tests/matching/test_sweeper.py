@@ -46,6 +46,7 @@ def sweeper(server: Server, clocks: Clocks) -> Sweeper:
         house.board,
         house.dispatcher,
         own._endings,
+        own._wishes,
         house.carrier,
         house.settings.matching,
         lambda: clocks.monotonic,

@@ -134,7 +134,7 @@ class Visitor:
 
     async def press(self, what: str) -> None:
         """Press the button that means `what` to the page's machine."""
-        await self.page.locator(f'main [data-press="{what}"]:not([data-reason])').click()
+        await self.page.locator(f'main [data-press="{what}"]:not([data-reason]):not([hidden])').click()
 
     def button(self, name: str) -> Locator:
         return self.page.get_by_role("button", name=name, exact=True)

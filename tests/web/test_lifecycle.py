@@ -229,15 +229,157 @@ async def test_a_late_tap_goes_back_to_the_shift(modules: Visitor) -> None:
     assert {"tell late", "camera.close"} <= set(walked[-1]["did"])
 
 
+NOBODY = {"type": "help.nobody", "request_id": "r1", "waited": 180, "choices": ["wait", "later", "stop"]}
+FREE = {"type": "help.free", "request_id": "r1", "languages": ["en"]}
+WISH = {"request_id": "r1", "languages": ["en"]}
+
+
+async def test_reserved_and_looking_again(modules: Visitor) -> None:
+    """Somebody picks up, and does not come: both are said, and the second is said once."""
+    reserved, again = STATUS | {"state": "reserved"}, STATUS | {"state": "looking_again"}
+    walked = await drive(modules, "caller", *ASKED, reserved, again, again)
+    tail = walked[len(ASKED) :]
+    assert [each["at"] for each in tail] == ["ringing"] * 3
+    assert [each["did"] for each in tail] == [
+        ["tell reserved", "sound tick"], ["tell looking", "sound tick"], ["tell looking", "sound tick"],
+    ]  # fmt: skip
+    assert [each["now"]["search"] for each in tail] == ["reserved", "looking_again", "looking_again"]
+    # It answers the question of "nobody" by itself.
+    walked = await drive(modules, "caller", *ASKED, NOBODY, reserved)
+    assert (walked[-1]["at"], walked[-1]["did"][0]) == ("ringing", "show waiting")
+    walked = await drive(
+        modules, "caller", welcome(request={"request_id": "r1", "state": "reserved", "waited": 9}), request="r1"
+    )
+    assert "tell reserved" in walked[-1]["did"]
+
+
+async def test_later(modules: Visitor) -> None:
+    later = [*ASKED, NOBODY, press("later")]
+    closed = {"type": "help.closed", "request_id": "r1", "reason": "later"}
+    walked = await drive(modules, "caller", *later, closed, FREE, FREE, press("ask", request_id="r2"))
+    tail = walked[len(ASKED) + 1 :]
+    assert [each["at"] for each in tail] == ["later", "later", "free", "free", "camera"]
+    assert tail[0]["did"] == ["camera.close", "send help.later", "show later", "tell later"]
+    assert tail[2]["did"] == ["camera.close", "show free", "tell free", "sound free"]
+    assert tail[3]["did"] == []
+    assert tail[4]["now"]["request"] == "r2"
+    # Thought better of it; or it was closed in another window.
+    walked = await drive(modules, "caller", *later, press("stop"))
+    assert walked[-1]["at"] == "ready"
+    assert {"send help.cancel", "tell forgotten"} <= set(walked[-1]["did"])
+    walked = await drive(modules, "caller", *later, closed | {"reason": "cancelled"})
+    assert walked[-1]["at"] == "ready"
+    # Somebody answered in that very moment.
+    assert (await drive(modules, "caller", *later, BEGIN))[-1]["at"] == "connecting"
+    refused = {"type": "refused", "of": "help.later", "code": "request_closed", "detail": "Over."}
+    assert (await drive(modules, "caller", *later, refused))[-1]["at"] == "ready"
+
+
+async def test_later_after_a_reload(modules: Visitor) -> None:
+    async def after(at: list[Json], **state: Any) -> Json:
+        return (await drive(modules, "caller", *at, welcome(**state)))[-1]
+
+    later = [*ASKED, NOBODY, press("later")]
+    for before in ([], ASKED, [*ASKED, NOBODY]):
+        assert (await after(before, later=WISH))["at"] == "later"
+        assert (await after(before, free=WISH))["at"] == "free"
+    assert (await after(later, later=WISH))["did"] == []
+    assert (await after(later, free=WISH))["at"] == "free"
+    assert (await after([*later, FREE], free=WISH))["did"] == []
+    over = await after(later)
+    assert (over["at"], "tell later_over" in over["did"]) == ("ready", True)
+    assert (await after(ASKED[:1], free=WISH))["at"] == "camera"
+    told = await drive(modules, "caller", FREE)
+    assert told[-1]["at"] == "free"  # another window had wished it
+
+
+async def test_the_same_volunteer_again(modules: Visitor) -> None:
+    dropped = ENDED | {"reason": "technical", "may_call_back": True}
+    again = [press("callback", request_id="r2"), {"type": "camera.opened"}]
+    walked = await drive(modules, "caller", *TALKING, dropped, *again, STATUS | {"request_id": "r2"})
+    tail = walked[len(TALKING) :]
+    assert [each["at"] for each in tail] == ["ended", "camera", "asking", "ringing"]
+    assert tail[0]["now"]["mayCallBack"] is True
+    assert tail[2]["did"] == ["send help.callback", "show waiting", "tell asking_back", "sound asking"]
+    # Too late: said, and the one button is back.
+    refused = {"type": "refused", "of": "help.callback", "code": "callback_too_late", "detail": "Too late."}
+    walked = await drive(modules, "caller", *TALKING, dropped, *again, refused)
+    assert (walked[-1]["at"], walked[-1]["now"]["back"]) == ("ready", None)
+    # Asking anybody after a drop is an ordinary request, and an ordinary end leaves nobody to call back.
+    walked = await drive(modules, "caller", *TALKING, dropped, press("ask", request_id="r2"), {"type": "camera.opened"})
+    assert "send help.ask" in walked[-1]["did"]
+    assert (await drive(modules, "caller", *TALKING, ENDED))[-1]["now"]["mayCallBack"] is False
+    # The camera failed: ended here, and the server says that it may be called back.
+    walked = await drive(modules, "caller", *ASKED, BEGIN, {"type": "camera.failed", "why": "busy"}, dropped)
+    assert (walked[-1]["at"], walked[-1]["now"]["mayCallBack"]) == ("ended", True)
+    # Cut off for so long that the session is gone, or the page was loaded anew.
+    back = {"call_id": "c1", "expires_in": 500}
+    for walked in (
+        await drive(modules, "caller", *TALKING, welcome(call_back=back)),
+        await drive(modules, "caller", welcome(call_back=back), call="c1", request="r1"),
+    ):
+        assert (walked[-1]["at"], walked[-1]["now"]["mayCallBack"]) == ("ended", True)
+        assert walked[-1]["now"]["reason"] == "caller_lost"
+    assert (await drive(modules, "caller", welcome(call_back=back)))[-1]["at"] == "ready"
+
+
+BACK = OFFER | {"callback": True}
+
+
+async def test_called_back_off_shift(modules: Visitor) -> None:
+    """Who was just helped may ring on a page that is not on shift; nobody else may."""
+    ended = [*HELPING, ENDED]
+    assert (await drive(modules, "volunteer", *ended, OFFER))[-1]["at"] == "ended"
+    again = BACK | {"offer_id": "o2", "request_id": "r2"}
+    walked = await drive(modules, "volunteer", *ended, again, press("decline"))
+    assert [each["at"] for each in walked[-2:]] == ["ringing", "off"]
+    gone = {"type": "offer.gone", "offer_id": "o2", "reason": "cancelled"}
+    assert (await drive(modules, "volunteer", *ended, again, gone))[-1]["at"] == "off"
+    begin = BEGIN | {"role": "volunteer", "request_id": "r2", "call_id": "c2"}
+    walked = await drive(modules, "volunteer", *ended, again, press("accept"), begin)
+    assert walked[-1]["at"] == "connecting"
+    assert (await drive(modules, "volunteer", BACK))[-1]["at"] == "ringing"
+    assert (await drive(modules, "volunteer", welcome(offers=[BACK])))[-1]["at"] == "ringing"
+    assert (await drive(modules, "volunteer", welcome(offers=[OFFER])))[-1]["at"] == "off"
+
+
+async def test_a_tap_on_a_notification(modules: Visitor) -> None:
+    tap = {"type": "open.offer", "offer_id": "o1"}
+    done = {"type": "done", "of": "offer.open", "open": True, "offer": OFFER}
+    walked = await drive(modules, "volunteer", tap, welcome(offers=[OFFER]), done, press("accept"))
+    assert [each["at"] for each in walked] == ["opening", "opening", "ringing", "accepting"]
+    assert walked[0]["did"] == ["ring false", "send offer.open", "show connecting", "tell opening"]
+    walked_away = await drive(modules, "volunteer", tap, press("end"), done)
+    assert [each["at"] for each in walked_away] == ["opening", "off", "off"]
+    assert "send offer.decline" in walked_away[1]["did"]
+    taken = done | {"open": False, "offer": None, "gone": "taken", "points": 5}
+    walked = await drive(modules, "volunteer", tap, taken)
+    assert walked[-1]["at"] == "off"
+    assert "tell late" in walked[-1]["did"]
+    walked = await drive(modules, "volunteer", tap, taken | {"gone": "cancelled"})
+    assert "tell gone" in walked[-1]["did"]
+    refused = {"type": "refused", "of": "offer.open", "code": "in_call", "detail": "You are in a call."}
+    assert (await drive(modules, "volunteer", tap, refused))[-1]["at"] == "off"
+    # On shift, while another one rings: the one that was tapped comes first, and the shift goes on afterwards.
+    second = OFFER | {"offer_id": "o2", "request_id": "r2"}
+    walked = await drive(modules, "volunteer", *ON_SHIFT, second, tap, done, press("decline"), press("decline"))
+    assert [each["at"] for each in walked[-4:]] == ["opening", "ringing", "ringing", "waiting"]
+    # What falls silent meanwhile is gone.
+    gone = {"type": "offer.gone", "offer_id": "o2", "reason": "taken"}
+    walked = await drive(modules, "volunteer", *ON_SHIFT, second, tap, gone, taken)
+    assert walked[-1]["at"] == "waiting"
+
+
 @pytest.mark.parametrize("machine", ["caller", "volunteer"])
 async def test_illegal_presses_raise_and_everything_else_is_ignored(modules: Visitor, machine: str) -> None:
     """Every event in every state that a call reaches: the network's and the devices' never raise, whatever their
     order; a press that the page does not offer is a mistake of ours."""
     story = [*TALKING, ENDED] if machine == "caller" else [*HELPING, ENDED]
-    presses = ["ask", "stop", "wait", "end", "here", "start", "off", "accept", "decline"]
+    presses = ["ask", "stop", "wait", "end", "here", "start", "off", "accept", "decline", "later", "callback"]
     foreign: list[Json] = [
         STATUS | {"request_id": "x"}, {"type": "help.nobody", "request_id": "x", "waited": 1},
         {"type": "help.closed", "request_id": "x", "reason": "cancelled"}, ENDED | {"call_id": "x"},
+        {"type": "done", "of": "offer.open", "open": True}, {"type": "help.free", "request_id": "x"},
         {"type": "call.signal", "call_id": "x"}, {"type": "call.restart", "call_id": "x"},
         {"type": "call.partner", "call_id": "x", "state": "away"}, {"type": "offer.gone", "offer_id": "x"},
         {"type": "call.hint", "call_id": "c1"}, {"type": "future.thing"}, {"type": "__proto__"},
@@ -279,19 +421,12 @@ async def test_every_effect_and_every_word_is_known_to_the_page(modules: Visitor
             assert f"  {what}:" in sources["words"] or f"  {what},\n" in sources["words"], what
 
 
-TAPPED = {"type": "tapped", "offer_id": "o1"}
-OPEN = {"type": "done", "of": "offer.open", "offer_id": "o1", "request_id": "r1", "open": True}
+TAPPED = {"type": "open.offer", "offer_id": "o1"}
+OPEN = {"type": "done", "of": "offer.open", "request_id": "r1", "open": True, "offer": OFFER}
 
 
-async def test_a_tap_rings_once_the_server_says_that_it_stands(modules: Visitor) -> None:
-    """Whoever is not on shift visits: for this one offer, and afterwards they are as they were."""
-    walked = await drive(
-        modules, "volunteer", TAPPED, welcome(offers=[OFFER]), OPEN, press("accept"), BEGIN | {"role": "volunteer"}
-    )
-    assert [each["at"] for each in walked] == ["off", "off", "ringing", "accepting", "connecting"]
-    assert walked[0]["did"] == ["send offer.open", "tell opening"]
-    assert walked[2]["did"] == ["ring true", "show ringing", "say ring"]
-    assert walked[2]["now"]["offers"][0]["languages"] == ["en"], "known from the welcome"
+async def test_whoever_visits_for_one_offer_is_not_put_on_shift(modules: Visitor) -> None:
+    """Afterwards they are as they were, also when the socket came back meanwhile."""
     for end in (press("decline"), {"type": "offer.gone", "offer_id": "o1", "reason": "taken"}):
         last = (await drive(modules, "volunteer", TAPPED, OPEN, end))[-1]
         assert last["at"] == "off"
@@ -301,25 +436,9 @@ async def test_a_tap_rings_once_the_server_says_that_it_stands(modules: Visitor)
     assert not [did for each in back for did in each["did"] if "shift" in did]
 
 
-async def test_a_tap_that_comes_too_late_is_thanked(modules: Visitor) -> None:
-    shut = OPEN | {"open": False}
-    refused = {"type": "refused", "of": "offer.open", "code": "offer_unknown", "detail": "no", "offer_id": "o1"}
-    for before, at in (([], "off"), ([welcome(offers=[OFFER])], "off"), (ON_SHIFT, "waiting")):
-        walked = await drive(modules, "volunteer", *before, TAPPED, shut)
-        assert (walked[-1]["at"], walked[-1]["did"]) == (at, ["tell gone"])
-        walked = await drive(modules, "volunteer", *before, TAPPED, refused)
-        assert (walked[-1]["at"], walked[-1]["did"]) == (at, ["tell problem"])
-    walked = await drive(modules, "volunteer", *ON_SHIFT, OFFER, TAPPED, shut)
-    assert walked[-1]["at"] == "waiting"
-
-
-async def test_a_tap_on_shift_puts_its_offer_first(modules: Visitor) -> None:
-    other = OFFER | {"offer_id": "o2", "request_id": "r2"}
-    walked = await drive(modules, "volunteer", *ON_SHIFT, other, TAPPED, OPEN, press("decline"))
-    assert [offer["offer_id"] for offer in walked[-2]["now"]["offers"]] == ["o1", "o2"]
-    assert [offer["offer_id"] for offer in walked[-1]["now"]["offers"]] == ["o2"]
-    walked = await drive(modules, "volunteer", *ON_SHIFT, TAPPED, OPEN, press("decline"))
-    assert walked[-1]["at"] == "waiting", "the shift goes on"
+async def test_an_answer_quietens_the_notification(modules: Visitor) -> None:
+    for answer in ("accept", "decline"):
+        assert "quieten" in (await drive(modules, "volunteer", TAPPED, OPEN, press(answer)))[-1]["did"]
 
 
 async def test_a_tap_in_a_call_is_for_nobody(modules: Visitor) -> None:

@@ -27,13 +27,18 @@ async ([name, what, data, role, folder]) => {
   screens.show(name);
   screens.fill('status', words(what, data, role));
   screens.when('met', true);
+  screens.when('call-back', true);
+  screens.when('no-call-back', false);
 }
 """
 FORCED: dict[str, list[tuple[str, str, dict[str, Any]]]] = {
     "caller": [
         ("trouble", "trouble", {"why": "refused"}),
         ("nobody", "nobody", {"waited": 180}),
+        ("later", "later", {}),
+        ("free", "free", {}),
         ("connecting", "connecting", {}),
+        ("ended", "ended", {"reason": "technical"}),
         ("elsewhere", "over_there", {}),
         ("closed", "closed", {"why": "too_many"}),
     ],
@@ -120,7 +125,8 @@ async def forced(visitor: Visitor) -> AsyncIterator[Stop]:
     for name, what, data in FORCED[visitor.name]:
         parameters: list[Any] = [name, what, data, visitor.name, folder]
         await visitor.page.evaluate(PUT_UP, parameters)
-        yield f"{visitor.name}-{name}", visitor
+        # The end that is put up is the one of a call that was cut off.
+        yield f"{visitor.name}-{'cut-off' if name == 'ended' else name}", visitor
     await visitor.page.reload()
 
 
@@ -178,5 +184,11 @@ async def tour(server: Server, coming: Any, locale: str, **options: Any) -> Asyn
         visitor.expected.append("status of 4\\d\\d")
         async for stop in written(visitor, *paths):
             yield stop
+    await volunteer.go("/profile")
+    await volunteer.page.locator("button[value=week]").click()
+    await volunteer.page.locator("#pause-said").wait_for()
+    yield "volunteer-paused", volunteer
+    await volunteer.page.locator("button[value=none]").click()
+    await volunteer.page.locator("button[value=none]").wait_for(state="detached")
     async for stop in live(caller, volunteer):
         yield stop

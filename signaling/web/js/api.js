@@ -6,13 +6,14 @@ const EARLY = 30_000; // a token this close to its end is replaced first
 
 /** A refusal, with the server's words for the person. */
 export class Problem extends Error {
-  /** @param {number} status @param {{code?: string, detail?: string, retry_after?: number}} body */
+  /** @param {number} status @param {{code?: string, detail?: string, retry_after?: number, points?: number}} body */
   constructor(status, body) {
     super(body.detail ?? `HTTP ${status}`);
     this.status = status;
     this.code = body.code ?? 'internal';
     this.detail = body.detail ?? '';
     this.retryAfter = body.retry_after ?? null;
+    this.points = body.points ?? 0;
   }
 }
 

@@ -21,6 +21,11 @@
  * @property {Happening[]} early  Signals that came before their call.begin.
  * @property {boolean} visiting  For volunteers: here for one offer, by a notification, and not on shift.
  * @property {string | null} dropped  A request that was cancelled here; the server may not know yet.
+ * @property {string} search  For callers: how the search stood when it was told last.
+ * @property {boolean} mayCallBack  For callers: the last call was cut off.
+ * @property {string | null} back  For callers: the call whose volunteer is to be rung again.
+ * @property {string | null} opening  For volunteers: the offer whose notification was tapped.
+ * @property {boolean} offShift  For volunteers: it rings although this page is not on shift.
  *
  * @typedef {(now: Now, event: any) => [Now, ...Effect[]] | null} Move  Null: this is not ours, nothing happens.
  * @typedef {{[event: string]: Move}} Moves
@@ -50,6 +55,11 @@ export const fresh = (at = 'ready', kept = {}) => ({
   early: [],
   visiting: false,
   dropped: null,
+  search: '',
+  mayCallBack: false,
+  back: null,
+  opening: null,
+  offShift: false,
   ...kept,
 });
 
@@ -111,6 +121,11 @@ export function begun(now, begin, joining = false, words = 'connecting') {
     there: null,
     offers: [],
     early: [],
+    search: '',
+    mayCallBack: false,
+    back: null,
+    opening: null,
+    offShift: false,
   };
   return [
     state,

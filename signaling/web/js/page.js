@@ -18,7 +18,7 @@ import { ended, met, offered, repair, words } from './words.js';
 
 const KEPT = 'visavis.page';
 const LOST_AFTER = 2000; // a shorter gap of the socket is nobody's concern
-const AWAKE = new Set(['asking', 'ringing', 'nobody', 'connecting', 'connected', 'waiting', 'accepting']);
+const AWAKE = new Set(['asking', 'ringing', 'nobody', 'connecting', 'connected', 'waiting', 'accepting', 'opening']);
 
 export class Page {
   /**
@@ -70,6 +70,17 @@ export class Page {
       return;
     }
     this.wire.start();
+    this.opened();
+  }
+
+  /** The page was opened by a tap on a notification, which names the offer. */
+  opened() {
+    const address = new URL(location.href);
+    const offer = address.searchParams.get('offer');
+    if (!offer || this.role !== 'volunteer') return;
+    address.searchParams.delete('offer');
+    history.replaceState(null, '', address); // loaded again, the page does not tap again
+    this.handle({ type: 'open.offer', offer_id: offer });
   }
 
   // --- events
@@ -207,10 +218,10 @@ export class Page {
   async command(frame) {
     try {
       const ok = await this.wire.command(frame);
-      this.handle({ offer_id: frame.offer_id, ...ok, type: 'done', of: frame.type });
+      this.handle({ ...ok, type: 'done', of: frame.type });
     } catch (problem) {
-      const { code, detail } = /** @type {import('./api.js').Problem} */ (problem);
-      this.handle({ type: 'refused', of: frame.type, code, detail, offer_id: frame.offer_id });
+      const { code, detail, points } = /** @type {import('./api.js').Problem} */ (problem);
+      this.handle({ type: 'refused', of: frame.type, code, detail, points });
     }
   }
 
@@ -249,6 +260,8 @@ export class Page {
     screens.fill('reason', now.at === 'ended' ? ended(now.reason, role) : '');
     screens.fill('offer', now.offers[0] ? offered(now.offers[0]) : '');
     screens.when('met', now.met);
+    screens.when('call-back', now.mayCallBack);
+    screens.when('no-call-back', !now.mayCallBack);
     screens.when('trouble', now.trouble !== '');
     document.documentElement.dataset.trouble = now.trouble;
   }

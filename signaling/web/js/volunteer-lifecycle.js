@@ -32,9 +32,9 @@ const QUIET = { do: 'ring', on: false };
 /** @type {Effect} */
 const RING = { do: 'ring', on: true };
 
-/** With nothing to answer: on shift, or off again after a visit. @type {(now: Now, ...effects: Effect[]) => [Now, ...Effect[]]} */
+/** Nothing to answer: on shift, if it was one that brought the page here. @type {(now: Now, ...effects: Effect[]) => [Now, ...Effect[]]} */
 const wait = (now, ...effects) => {
-  const at = now.visiting ? 'off' : 'waiting';
+  const at = now.offShift ? 'off' : 'waiting';
   return [{ ...fresh(at), dropped: now.dropped }, QUIET, { do: 'camera.close' }, show(at), ...effects];
 };
 
@@ -43,7 +43,7 @@ const next = (now, ...effects) => {
   const [offer] = now.offers;
   if (!offer) return wait(now, ...effects);
   return [
-    { ...fresh('ringing'), offers: now.offers, visiting: now.visiting, dropped: now.dropped },
+    { ...fresh('ringing'), offers: now.offers, dropped: now.dropped, offShift: now.offShift },
     RING,
     show('ringing'),
     ...effects,
@@ -58,6 +58,26 @@ const ring = (now, event) => {
   return now.at === 'waiting' ? next(state) : [state];
 };
 
+/** Somebody who was just helped was cut off: that rings off shift, too. @type {Move} */
+const ringBack = (now, event) => (event.callback ? next({ ...now, offers: [event], offShift: true }) : null);
+
+/** A notification was tapped. Nobody else wins while the server's answer is on the way. @type {Move} */
+const open = (now, event) => [
+  { ...now, at: 'opening', opening: event.offer_id, offShift: !['waiting', 'ringing'].includes(now.at) },
+  QUIET,
+  send('offer.open', { offer_id: event.offer_id }),
+  show('connecting'),
+  tell('opening'),
+];
+
+/** @type {Move} */
+const opened = (now, event) => {
+  if (event.of !== 'offer.open') return null;
+  if (event.open) return next({ ...now, offers: [event.offer, ...without(now, event.offer.offer_id)] });
+  const kind = event.gone === 'taken' ? tell('late', { points: event.points }) : tell('gone', { reason: event.gone });
+  return next(now, kind, sound('late'));
+};
+
 /** @type {(now: Now, id: string) => Happening[]} */
 const without = (now, id) => now.offers.filter((offer) => offer.offer_id !== id);
 
@@ -68,30 +88,6 @@ const gone = (now, event) => {
   const shown = now.offers[0]?.offer_id === event.offer_id;
   return shown ? next({ ...now, offers }, tell('gone', { reason: event.reason })) : [{ ...now, offers }];
 };
-
-/** A notification was tapped. Whether the offer still stands, the server knows. @type {Move} */
-const tapped = (now, event) => [now, send('offer.open', { offer_id: event.offer_id }), tell('opening')];
-
-/** It does: it rings first of all. @type {Move} */
-const opened = (now, event) => {
-  if (event.of !== 'offer.open') return null;
-  const known = now.offers.find((offer) => offer.offer_id === event.offer_id);
-  if (!event.open) {
-    if (now.at === 'ringing' && known) return gone(now, { ...event, reason: 'taken' });
-    return [{ ...now, offers: without(now, event.offer_id) }, tell('gone', { reason: 'taken' })];
-  }
-  const { offer_id, request_id, languages = known?.languages ?? [], waited = known?.waited ?? 0, topic } = event;
-  const offer = { type: 'offer.ring', offer_id, request_id, languages, waited, topic: topic ?? known?.topic };
-  const visiting = !ON_SHIFT.includes(now.at) || now.visiting;
-  return next({ ...now, visiting, offers: [offer, ...without(now, offer_id)] });
-};
-
-/** It cannot be asked about. @type {Move} */
-const notOpened = (now, event) =>
-  event.of === 'offer.open' ? [now, tell('problem', { detail: event.detail })] : null;
-
-/** What to do about a tap wherever there is no call. @type {Moves} */
-const TAPPED = { tapped, done: opened, refused: notOpened };
 
 /** Answered here; until the server says whether it was the first answer, nothing else rings. @type {Move} */
 const accept = (now, event) => {
@@ -123,7 +119,7 @@ const late = (now, event) => {
   if (event.of !== 'offer.accept') return null;
   const offers = now.offers.slice(1);
   const taken = event.code === 'offer_taken';
-  return next({ ...now, offers }, tell(taken ? 'late' : 'problem', { detail: event.detail }), sound('late'));
+  return next({ ...now, offers }, taken ? tell('late', { points: event.points }) : tell('problem', { detail: event.detail }), sound('late'));
 };
 
 /** @type {Move} */
@@ -147,6 +143,7 @@ const startShift = (now) => [
 const endShift = () => [{ ...fresh('off') }, QUIET, send('shift.end', {}), show('off'), tell('off')];
 
 const IN_CALL = ['connecting', 'connected'];
+const OFF_SHIFT = ['off', 'trouble', 'ended'];
 const ON_SHIFT = ['starting', 'waiting', 'ringing', 'accepting'];
 
 /**
@@ -164,10 +161,12 @@ const welcome = (now, event) => {
   }
   if (IN_CALL.includes(now.at)) return CONNECTED['call.ended']?.(now, { call_id: now.call, reason: 'gone' }) ?? null;
   if (now.at === 'elsewhere') return [fresh('off'), show('off')];
-  // What rings is remembered: a tap on its notification may follow.
-  if (!ON_SHIFT.includes(now.at)) return [{ ...now, offers, call: null, request: null }];
+  const back = offers.find((/** @type {Happening} */ offer) => offer.callback);
+  if (OFF_SHIFT.includes(now.at) && back) return ringBack(now, back);
+  if (now.at === 'opening') return null; // the answer is still to come
+  if (!ON_SHIFT.includes(now.at)) return now.call || now.request ? [{ ...now, call: null, request: null }] : null;
   /** @type {Effect[]} */
-  const again = shift || now.visiting ? [] : [send('shift.start', {})];
+  const again = shift || now.offShift ? [] : [send('shift.start', {})];
   if (now.at === 'accepting' || now.at === 'starting') return [now, ...again]; // their answers are still to come
   const [state, ...effects] = next({ ...now, offers });
   return [state, ...again, ...effects];
@@ -189,7 +188,15 @@ const ALWAYS = {
 
 const step = machine(
   {
-    off: { ...TAPPED, 'press.start': startShift },
+    off: { 'press.start': startShift, 'offer.ring': ringBack, 'open.offer': open },
+    opening: {
+      done: opened,
+      refused: (now, event) =>
+        event.of === 'offer.open' ? next(now, tell('problem', { detail: event.detail })) : null,
+      'offer.ring': (now, event) => [{ ...now, offers: [...without(now, event.offer_id), event] }],
+      'offer.gone': (now, event) => [{ ...now, offers: without(now, event.offer_id) }],
+      'press.end': (now) => next(now, send('offer.decline', { offer_id: now.opening }), tell('declined')),
+    },
     checking: {
       'press.start': (now) => [now],
       'microphone.ready': (now) => [{ ...now, at: 'starting' }, send('shift.start', {})],
@@ -199,7 +206,7 @@ const step = machine(
         tell('trouble', { why: event.why }),
       ],
     },
-    trouble: { 'press.start': startShift },
+    trouble: { 'press.start': startShift, 'offer.ring': ringBack },
     starting: {
       'press.start': (now) => [now],
       done: (now, event) => (event.of === 'shift.start' ? next(now, tell('on')) : null),
@@ -208,10 +215,10 @@ const step = machine(
       'offer.ring': ring,
       'offer.gone': gone,
     },
-    waiting: { ...WIRE, ...TAPPED, 'offer.ring': ring, 'press.off': endShift },
+    waiting: { ...WIRE, 'offer.ring': ring, 'open.offer': open, 'press.off': endShift },
     ringing: {
       ...WIRE,
-      ...TAPPED,
+      'open.offer': open,
       'offer.ring': ring,
       'offer.gone': gone,
       'press.accept': accept,
@@ -231,9 +238,10 @@ const step = machine(
     connecting: CONNECTING,
     connected: CONNECTED,
     ended: {
-      ...TAPPED,
       'press.start': startShift,
       'press.off': (now) => [fresh('off'), show('off')],
+      'offer.ring': ringBack,
+      'open.offer': open,
       'call.ended': said,
     },
     elsewhere: {

@@ -12,9 +12,11 @@ function looking({ asked, waited, again }) {
   else if (asked !== null) {
     parts.push(ngettext('%(count)s volunteer has been asked.', '%(count)s volunteers have been asked.', asked));
   }
-  if (waited >= 1) parts.push(_('You have waited for %(time)s.', { time: lasting(waited) }));
-  return parts.join(' ');
+  return [...parts, ...since(waited)].join(' ');
 }
+
+/** @param {number} waited */
+const since = (waited) => (waited >= 1 ? [_('You have waited for %(time)s.', { time: lasting(waited) })] : []);
 
 /** @param {Partner | null} partner */
 export function met(partner, role = 'caller') {
@@ -30,9 +32,8 @@ export function met(partner, role = 'caller') {
 
 /** Who rings, in words: nothing that identifies. @param {Data} offer */
 export function offered(offer) {
-  const parts = [];
-  // A page that was opened by a notification knows no more than that.
-  if (offer.languages.length > 0) parts.push(_('They speak %(languages)s.', { languages: spoken(offer.languages) }));
+  const parts = offer.callback ? [_('The person you just helped was cut off, and is calling you back.')] : [];
+  parts.push(_('They speak %(languages)s.', { languages: spoken(offer.languages) }));
   if (offer.waited >= 1) parts.push(_('They have waited for %(time)s.', { time: lasting(offer.waited) }));
   if (offer.topic) parts.push(_('It is about: %(topic)s', { topic: offer.topic }));
   return parts.join(' ');
@@ -123,6 +124,7 @@ const WORDS = {
       ? _('The connection did not come about. We are asking somebody else at once; you are first in line.')
       : _('The volunteer’s connection was lost. We are looking for somebody else at once; you are first in line.'),
   asking: () => _('We are asking volunteers.'),
+  asking_back: ({ waited = 0 }) => [_('We are ringing the same volunteer.'), ...since(waited)].join(' '),
   away: (_data, role) =>
     role === 'caller'
       ? _('The volunteer’s connection is shaky. Please hold on.')
@@ -141,8 +143,16 @@ const WORDS = {
       : reason === 'cancelled'
         ? _('The caller does not need help any more. Thank you for being there!')
         : _('Somebody else is asked now. No harm done: the next call will come.'),
+  forgotten: () => _('All right, we will not tell you.'),
+  free: () => _('Somebody is free now. Call if you still need help.'),
   good: () => _('The connection is good again.'),
-  late: () => _('Someone else was a moment faster and is helping now. Thank you for being there!'),
+  late: ({ points = 0 }) => {
+    const thanks = _('Someone else was a moment faster and is helping now. Thank you for being there!');
+    if (!points) return thanks;
+    return thanks + ' ' + ngettext('You earned %(count)s point.', 'You earned %(count)s points.', points);
+  },
+  later: () => _('All right. You can leave this page open, or close it and come back.'),
+  later_over: () => _('Nobody became free in time. You can ask again at any time.'),
   looking,
   microphone: () => _('Checking the microphone. If your browser asks, please allow it.'),
   nobody: ({ waited }) => _('Nobody has answered in %(time)s.', { time: lasting(waited) }),
@@ -150,8 +160,8 @@ const WORDS = {
   offline: () => _('The connection to visavis was lost. We are trying to get it back.'),
   offline_call: () => _('The connection to visavis was lost. As long as you hear each other, the call goes on.'),
   on: () => _('You are on shift. We ring when somebody needs you.'),
-  opening: () => _('One moment: we look whether help is still needed.'),
   online: () => _('The connection is back.'),
+  opening: () => _('One moment: we look whether you are still needed.'),
   over_there: () => _('It is over in the other window.'),
   poor: () => _('The connection is poor. Picture and sound may stop for a moment.'),
   problem: ({ detail }) => detail,
@@ -161,7 +171,7 @@ const WORDS = {
     reason === 'unanswered'
       ? _('Nobody answered. We stopped looking; you can ask again at any time.')
       : _('Your request is closed. You can ask again at any time.'),
-  reserved: () => _('Somebody is about to answer.'),
+  reserved: () => _('Somebody has picked up and is unlocking their phone.'),
   returned: (_data, role) => (role === 'caller' ? _('The volunteer is back.') : _('The caller is back.')),
   ring: ({ offer }) => _('Somebody needs your help.') + ' ' + offered(offer),
   stopped: () => _('Stopped. Nobody is asked any more.'),
