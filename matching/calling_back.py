@@ -13,10 +13,14 @@ from matching.board import Board
 from matching.callback import Turn, whose_turn
 from matching.events import OfferRing
 from matching.ledger import callbacks, offers
-from matching.model import Offer, Request
+from matching.ledger.offers import NewOffer
+from matching.model import Channel, Offer, Request
 from matching.ports import Doorbell
 from matching.quiet import is_quiet
 from matching.settings import MatchingSettings
+
+CHANCE = 0.5
+"""Somebody who was cut off a moment ago answers more often than not; nothing is learned of that apart."""
 
 
 class CallBacks:
@@ -50,29 +54,32 @@ class CallBacks:
             return not await callbacks.go_on(connection, request.id, self._settings.callback_alone)
 
     async def _ring(self, request: Request, volunteer_id: UUID) -> None:
-        """Ring them if they are there and may be rung. The budget of alerts does not count here: they were just on
-        the phone. Quiet hours do."""
+        """Ring them if they may be rung, in a page if one is open, else by push within their budget of alerts. Quiet
+        hours hold: a call that began before them may have ended in them."""
+        now = self._now()
         (here,) = await self._board.present([volunteer_id])
-        if not here:
-            return
-        offer_id = new_id()
         async with borrowed(self._pool) as connection:
-            for volunteer in await offers.eligible(connection, request.id, [volunteer_id]):
-                if is_quiet(volunteer.quiet_hours, volunteer.time_zone, self._now()):
-                    return
-                if not await self._board.begin_ring(volunteer_id, offer_id, self._settings.ring_time):
-                    return
-                if not await offers.add_offers(connection, request.id, {offer_id: volunteer_id}, "socket"):
-                    await self._board.end_ring(volunteer_id, offer_id)
-                    return
-                figures.RUNG.labels("socket").inc()
-                ring = OfferRing(
-                    offer_id,
-                    request.id,
-                    ranking.shared(request, volunteer),
-                    round(request.waited, 1),
-                    self._settings.ring_time,
-                    request.topic,
-                    callback=True,
-                )
-                await self._doorbell.ring(volunteer_id, ring)
+            each = (await offers.eligible(connection, request, [volunteer_id], now)).get(volunteer_id)
+            if each is None or not (here or each.may_push):
+                return
+            volunteer = each.volunteer
+            if is_quiet(volunteer.quiet_hours, volunteer.time_zone, now):
+                return
+            channel = Channel.SOCKET if here else Channel.PUSH
+            offer = NewOffer(new_id(), volunteer_id, channel, CHANCE, 1.0, {"callback": True})
+            if not await self._board.begin_ring(volunteer_id, offer.id, self._settings.ring_time):
+                return
+            if not await offers.add_offers(connection, request.id, [offer]):
+                await self._board.end_ring(volunteer_id, offer.id)
+                return
+        figures.RUNG.labels(channel).inc()
+        ring = OfferRing(
+            offer.id,
+            request.id,
+            ranking.shared(request, volunteer),
+            round(request.waited, 1),
+            self._settings.ring_time,
+            request.topic,
+            callback=True,
+        )
+        await self._doorbell.ring(volunteer_id, ring, channel)

@@ -25,7 +25,7 @@ from redis.exceptions import NoScriptError, RedisClusterException
 from accounts.errors import Unavailable
 from matching.board import answering
 from matching.model import Candidate, Channel, Evidence
-from matching.placement import Band, Place
+from matching.placement import Band, Place, shares
 from matching.settings import MatchingSettings
 
 LUA = Path(__file__).with_name("lua") / "index"
@@ -119,7 +119,7 @@ class CandidateIndex:
         if trusted:
             lines: list[str | int] = ["trusted", at_most]
         else:
-            lines = [part for band, share in self._shares(at_most).items() for part in (int(band), share)]
+            lines = [part for band, share in shares(at_most, self._settings).items() for part in (int(band), share)]
         found = await self._run("pick", self._key(language), self._now(), *lines)
         return [
             Candidate(
@@ -132,19 +132,6 @@ class CandidateIndex:
             )
             for volunteer, rung, yes, exposure, ignored, calls, quarters in FOUND.iter_unpack(found)
         ]
-
-    def _shares(self, at_most: int) -> dict[Band, int]:
-        settings = self._settings
-        weights = {
-            Band.OFTEN: settings.index_often,
-            Band.SOME: settings.index_some,
-            Band.NEW: settings.index_new,
-            Band.RARE: settings.index_rare,
-        }
-        whole = sum(weights.values()) or 1
-        shares = {band: at_most * weight // whole for band, weight in weights.items()}
-        shares[Band.OFTEN] += at_most - sum(shares.values())
-        return shares
 
     # --- who stands where
 

@@ -7,63 +7,64 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
-from datetime import UTC, datetime
 from uuid import UUID
 
+import msgspec
 import structlog
 
 from accounts.errors import Unavailable
 from accounts.languages import spoken
 from accounts.model import new_id
 from accounts.postgres import Pool, borrowed, transaction
-from matching import figures, ranking
+from matching import figures, ranking, waves
 from matching.board import Board
 from matching.calling_back import CallBacks
+from matching.choosing import Chooser, Chosen
 from matching.ending import Endings
 from matching.errors import MatchingError
 from matching.events import GoneReason, HelpStatus, Looking, OfferGone, OfferRing, looking
+from matching.learning import Learner
 from matching.ledger import offers, requests
+from matching.ledger.offers import NewOffer
 from matching.lifecycle import GivenUp, NobodyCame
-from matching.model import Offer, Outcome, Request, RequestState, Volunteer
-from matching.ports import Carrier, Doorbell, Voice
+from matching.model import Offer, Outcome, Request, RequestState
+from matching.ports import Carrier, Doorbell, Touched, Voice
 from matching.reserving import Reservations
 from matching.settings import MatchingSettings
-from matching.waves import Policy, Tier
+from matching.waves import Plan, Tier
 
 log = structlog.get_logger()
 
 BATCH = 64
 LEASE = 5.0
-LOOK = 20
-"""Candidates fetched for each one that is to be rung: some will be on the phone, asleep, or have been asked before."""
-
-
 REMEMBERED = 10_000
 """Requests whose last words are remembered; some end on another node and are never heard of again."""
 
 
 class Dispatcher:
-    """The loop of one node. `now` gives the wall clock, for quiet hours only."""
+    """The loop of one node."""
 
     def __init__(
         self,
         pool: Pool,
         board: Board,
-        policy: Policy,
+        learner: Learner,
+        chooser: Chooser,
         endings: Endings,
         voice: Voice,
         carrier: Carrier,
         doorbell: Doorbell,
         reservations: Reservations,
         call_backs: CallBacks,
+        touched: Touched,
         settings: MatchingSettings,
-        now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._pool = pool
         self._board = board
-        self._policy = policy
+        self._learner = learner
+        self._chooser = chooser
         self._endings = endings
         self._voice = voice
         self._carrier = carrier
@@ -71,7 +72,7 @@ class Dispatcher:
         self._reservations = reservations
         self._call_backs = call_backs
         self._settings = settings
-        self._now = now
+        self._touched = touched
         self._wake = asyncio.Event()
         self._said: dict[UUID, tuple[int, Looking, float]] = {}
 
@@ -131,62 +132,71 @@ class Dispatcher:
             soon = request.reserved_for if request.reserved else self._settings.tick
             await self._board.look_at([request.id], min(soon, self._settings.tick))
             return await self._say(request, len(made))
-        plan = self._policy.plan(request, made)
+        plan = waves.plan(request, made, self._learner.population, self._settings)
+        figures.HOPE.observe(plan.hope)
         if plan.expired:
             await self._expire([offer for offer in made if offer.id in plan.expired])
         asked = len(made)
-        if plan.ring > 0:
-            ringing = sum(offer.outcome is None for offer in made) - len(plan.expired)
-            rung = await self._ring(request, plan.ring, Tier.FIRST)
-            if rung < plan.ring and (plan.widen or ringing + rung == 0):
-                rung += await self._ring(request, plan.ring - rung, Tier.SECOND)
-            asked += rung
+        if plan.rings_at_most > 0:
+            asked += await self._wave(request, plan, any(offer.outcome is None for offer in made))
         await self._board.look_at([request.id], plan.again_in)
         if not await self._time_is_up(request):
             await self._say(request, asked)
 
-    async def _ring(self, request: Request, how_many: int, tier: Tier) -> int:
-        """Ring up to that many more volunteers of a tier; how many were rung."""
-        candidates: list[UUID] = []
-        for language in ranking.keys(request, tier):
-            candidates += await self._board.candidates(language, how_many * LOOK)
-        candidates = list(dict.fromkeys(candidates))
-        if not candidates:
-            return 0
-        here, busy = await asyncio.gather(self._board.present(candidates), self._board.ringing(candidates))
-        free = [person for person, is_here, rings in zip(candidates, here, busy, strict=True) if is_here and not rings]
-        async with borrowed(self._pool) as connection:
-            volunteers = await offers.eligible(connection, request.id, free)
-            chosen = {new_id(): v for v in ranking.choose(request, volunteers, how_many, self._now())}
-            # The phone is taken before the offer can be answered, or an answer could come first and leave it taken.
-            taken = await asyncio.gather(
-                *(self._board.begin_ring(v.id, offer_id, self._settings.ring_time) for offer_id, v in chosen.items())
+    async def _wave(self, request: Request, plan: Plan, rings: bool) -> int:
+        """Ring for the hope that is missing, second languages where the first do not bring it; how many were rung."""
+        rung = await self._ring(request, await self._chooser.choose(request, plan, Tier.FIRST))
+        if plan.widen or not (rings or rung):
+            brought = sum(each.ranked.chance.mean for each in rung)
+            plan = msgspec.structs.replace(
+                plan,
+                hope=plan.hope + brought,
+                first=plan.first and not rung,
+                rings_at_most=plan.rings_at_most - len(rung),
             )
-            offered = {offer_id: v for (offer_id, v), is_ours in zip(chosen.items(), taken, strict=True) if is_ours}
-            made = await offers.add_offers(
-                connection, request.id, {each: v.id for each, v in offered.items()}, "socket"
-            )
-        for offer_id, volunteer in offered.items():
-            if offer_id not in made:
-                await self._board.end_ring(volunteer.id, offer_id)
-        figures.RUNG.labels("socket").inc(len(made))
-        await asyncio.gather(*(self._ring_one(request, offer_id, offered[offer_id]) for offer_id in made))
-        return len(made)
+            if plan.rings_at_most > 0 and plan.target - plan.hope >= self._settings.hope_step:
+                rung += await self._ring(request, await self._chooser.choose(request, plan, Tier.SECOND))
+        return len(rung)
 
-    async def _ring_one(self, request: Request, offer_id: UUID, volunteer: Volunteer) -> None:
-        await self._doorbell.ring(
-            volunteer.id,
-            OfferRing(
-                offer_id,
-                request.id,
-                ranking.shared(request, volunteer),
-                round(request.waited, 1),
-                self._settings.ring_time,
-                request.topic,
-            ),
+    async def _ring(self, request: Request, chosen: Sequence[Chosen]) -> list[Chosen]:
+        """Make offers of them and ring; those who were."""
+        if not chosen:
+            return []
+        by_offer = {new_id(): each for each in chosen}
+        # The phone is taken before the offer can be answered, or an answer could come first and leave it taken.
+        taken = await asyncio.gather(
+            *(
+                self._board.begin_ring(each.candidate.id, offer_id, self._settings.ring_time)
+                for offer_id, each in by_offer.items()
+            )
         )
-        for language in volunteer.languages:
-            await self._board.rung(spoken(language), [volunteer.id])
+        ours = {offer_id: each for (offer_id, each), is_ours in zip(by_offer.items(), taken, strict=True) if is_ours}
+        if not ours:
+            return []
+        async with borrowed(self._pool) as connection:
+            made = await offers.add_offers(connection, request.id, [_new(*each) for each in ours.items()])
+        for offer_id, each in ours.items():
+            if offer_id not in made:
+                await self._board.end_ring(each.candidate.id, offer_id)
+        rung = {offer_id: each for offer_id, each in ours.items() if offer_id in made}
+        await asyncio.gather(*(self._ring_one(request, *each) for each in rung.items()))
+        self._touched.touched(each.candidate.id for each in rung.values())
+        return list(rung.values())
+
+    async def _ring_one(self, request: Request, offer_id: UUID, chosen: Chosen) -> None:
+        channel = chosen.candidate.channel
+        figures.RUNG.labels(channel).inc()
+        ring = OfferRing(
+            offer_id,
+            request.id,
+            ranking.shared(request, chosen.volunteer),
+            round(request.waited, 1),
+            self._settings.ring_time,
+            request.topic,
+        )
+        await self._doorbell.ring(chosen.candidate.id, ring, channel)
+        for language in chosen.volunteer.languages:
+            await self._board.rung(spoken(language), [chosen.candidate.id])
 
     async def _expire(self, rung_out: Sequence[Offer]) -> None:
         async with borrowed(self._pool) as connection:
@@ -194,7 +204,7 @@ class Dispatcher:
         for offer in rung_out:
             if offer.id in ignored:
                 await self._board.end_ring(offer.volunteer_id, offer.id)
-                await self._doorbell.withdraw(offer.volunteer_id, OfferGone(offer.id, "expired"))
+                await self._doorbell.withdraw(offer.volunteer_id, OfferGone(offer.id, "expired"), offer.channel)
 
     async def _time_is_up(self, request: Request) -> bool:
         """Say "nobody", or close what nobody will answer any more."""
@@ -236,11 +246,16 @@ class Dispatcher:
             return
         self._said.pop(request_id, None)
         reason: GoneReason = "taken" if state is RequestState.MATCHED else "cancelled"
-        for offer_id, volunteer_id in withdrawn:
-            await self._doorbell.withdraw(volunteer_id, OfferGone(offer_id, reason))
+        for offer in withdrawn:
+            await self._doorbell.withdraw(offer.volunteer_id, OfferGone(offer.id, reason), offer.channel)
         try:
             await self._board.forget(request_id)
-            for offer_id, volunteer_id in withdrawn:
-                await self._board.end_ring(volunteer_id, offer_id)
+            for offer in withdrawn:
+                await self._board.end_ring(offer.volunteer_id, offer.id)
         except Unavailable:
             log.warning("board.away", at="moved")
+
+
+def _new(offer_id: UUID, chosen: Chosen) -> NewOffer:
+    chance, candidate = chosen.ranked.chance, chosen.candidate
+    return NewOffer(offer_id, candidate.id, candidate.channel, chance.mean, chance.exposure, chosen.why)

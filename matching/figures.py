@@ -18,3 +18,10 @@ WAIT = Histogram(
 GONE = Counter("visavis_people_gone_total", "People who did not come back within the resume window.")
 SWEEP_SECONDS = Histogram("visavis_sweep_seconds", "Seconds one look of the sweeper took.")
 PARCELS_LEFT = Counter("visavis_parcels_left_total", "Parcels that the node that wrote them did not carry.")
+OUTCOMES = Counter("visavis_alert_outcomes_total", "What became of rings, by channel.", ["channel", "outcome"])
+CHOOSE_SECONDS = Histogram("visavis_choose_seconds", "Seconds it took to choose whom to ring for one wave.")
+HOPE = Histogram(
+    "visavis_hope",
+    "Accepts that could be expected of the rings that were out, at each look.",
+    buckets=(0, 0.1, 0.25, 0.5, 1, 1.5, 2, 3, 5),
+)

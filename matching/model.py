@@ -114,6 +114,9 @@ class Offer(msgspec.Struct, frozen=True, kw_only=True):
     age: float
     """Seconds since it began to ring."""
     outcome: Outcome | None
+    channel: Channel = Channel.SOCKET
+    chance: float = 0.0
+    """Of an accept, as it was thought to be when it began to ring."""
 
 
 class Evidence(msgspec.Struct, frozen=True):
@@ -137,6 +140,8 @@ class Candidate(msgspec.Struct, frozen=True, kw_only=True):
     """Unix time; 0 for never."""
     calls: int = 0
     """Calls they have had."""
+    last_call: float = 0.0
+    """When the last of them began, Unix time; 0 for none, or where it is not known."""
     offset: int = 0
     """Seconds that their clock on the wall is ahead of UTC."""
 
@@ -148,6 +153,8 @@ class Volunteer(msgspec.Struct, frozen=True):
     languages: tuple[str, ...]
     time_zone: str
     quiet_hours: tuple[QuietWindow, ...]
+    muted: tuple[str, ...] = ()
+    """Languages they speak but do not want to be rung for."""
 
 
 class Call(msgspec.Struct, frozen=True, kw_only=True):

@@ -17,6 +17,7 @@ from accounts.model import QuietWindow
 from matching.model import Evidence
 from matching.quiet import ahead_of_utc, is_quiet, next_change
 from matching.responses import Prior, faded, posterior
+from matching.settings import MatchingSettings
 
 
 class Band(IntEnum):
@@ -44,6 +45,20 @@ def band(evidence: Evidence, prior: Prior) -> Band:
     if mean < RARE_BELOW * prior.mean:
         return Band.RARE
     return Band.OFTEN if mean >= OFTEN_FROM * prior.mean else Band.SOME
+
+
+def shares(at_most: int, settings: MatchingSettings) -> dict[Band, int]:
+    """How many candidates a wave reads of each band, best first. What one cannot give, the next ones may."""
+    weights = {
+        Band.OFTEN: settings.index_often,
+        Band.SOME: settings.index_some,
+        Band.NEW: settings.index_new,
+        Band.RARE: settings.index_rare,
+    }
+    whole = sum(weights.values()) or 1
+    found = {band: at_most * weight // whole for band, weight in weights.items()}
+    found[Band.OFTEN] += at_most - sum(found.values())
+    return found
 
 
 class Facts(msgspec.Struct, frozen=True, kw_only=True):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Protocol
 from uuid import UUID
 
@@ -47,4 +47,12 @@ class Rewards(Protocol):
 
     async def late_tap(self, connection: Connection, volunteer_id: UUID, offer_id: UUID) -> int:
         """The points it earns."""
+        ...
+
+
+class Touched(Protocol):
+    """Who wants to hear that something about volunteers has changed."""
+
+    def touched(self, volunteers: Iterable[UUID], languages: Iterable[str] = ()) -> None:
+        """Never raises, and takes no time."""
         ...

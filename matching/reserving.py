@@ -16,6 +16,7 @@ from matching.errors import InCall, OfferUnknown
 from matching.events import GoneReason, OfferGone, OfferRing
 from matching.late import tapped_late
 from matching.ledger import callbacks, offers, requests, reservations
+from matching.ledger.offers import Withdrawn
 from matching.model import Offer, Outcome, Request, RequestState
 from matching.ports import Doorbell, Rewards
 from matching.settings import MatchingSettings
@@ -129,9 +130,10 @@ class Reservations:
             if not await reservations.release(connection, request.id, offer.id, early=False):
                 return
             ignored = await offers.answer(connection, [offer.id], Outcome.IGNORED)
-        await self._gone([(offer.id, offer.volunteer_id)] if ignored else [], "expired")
+        lapsed = Withdrawn(offer.id, offer.volunteer_id, offer.channel)
+        await self._gone([lapsed] if ignored else [], "expired")
 
-    async def _gone(self, silenced: Sequence[tuple[UUID, UUID]], reason: GoneReason) -> None:
-        for offer_id, volunteer_id in silenced:
-            await self._doorbell.withdraw(volunteer_id, OfferGone(offer_id, reason))
-            await self._board.end_ring(volunteer_id, offer_id)
+    async def _gone(self, silenced: Sequence[Withdrawn], reason: GoneReason) -> None:
+        for offer in silenced:
+            await self._doorbell.withdraw(offer.volunteer_id, OfferGone(offer.id, reason), offer.channel)
+            await self._board.end_ring(offer.volunteer_id, offer.id)

@@ -85,6 +85,29 @@ NIGHT_TO_NIGHT = (
 """What to expect of each local hour before anything was measured: best in the evening, next to nothing at night."""
 
 
+TIRED_AT_MOST = 0.9
+RESTED_AFTER = 10
+"""Half-lives after which nothing is left of it."""
+
+
+class Fatigue(msgspec.Struct, frozen=True):
+    """How a ring makes the next one less welcome."""
+
+    depth: float = 0.3
+    """The share of the chance that is lost right after a ring."""
+    each_ignored: float = 0.12
+    """How much more is lost for each ring in a row that was ignored."""
+    half_life: float = 12 * 3600.0
+    """Seconds in which half of it passes."""
+
+    def factor(self, last_rung: float, ignored: int, now: float) -> float:
+        """What is left of the chance; 1 for somebody well rested."""
+        if last_rung <= 0 or now - last_rung > RESTED_AFTER * self.half_life:
+            return 1.0
+        depth = min(TIRED_AT_MOST, self.depth + self.each_ignored * ignored)
+        return 1.0 - depth * math.pow(0.5, max(0.0, now - last_rung) / self.half_life)
+
+
 class Population(msgspec.Struct, frozen=True):
     """What is known about volunteers at large. These defaults hold until there is a history to fit."""
 
@@ -93,6 +116,7 @@ class Population(msgspec.Struct, frozen=True):
     hours: tuple[float, ...] = NIGHT_TO_NIGHT
     socket_delay: Delay = Delay.lognormal(6.0, 0.8)
     push_delay: Delay = Delay.lognormal(11.0, 0.8)
+    fatigue: Fatigue = Fatigue()
 
     def prior(self, channel: Channel) -> Prior:
         return self.socket if channel is Channel.SOCKET else self.push
@@ -163,35 +187,9 @@ def posterior(evidence: Evidence, prior: Prior) -> Prior:
     return Prior(prior.a + evidence.yes, prior.b + max(0.0, evidence.exposure - evidence.yes))
 
 
-class Fatigue(msgspec.Struct, frozen=True):
-    """How a ring makes the next one less welcome."""
-
-    depth: float = 0.3
-    """The share of the chance that is lost right after a ring."""
-    each_ignored: float = 0.12
-    """How much more is lost for each ring in a row that was ignored."""
-    at_most: float = 0.9
-    half_life: float = 12 * 3600.0
-    """Seconds in which half of it passes."""
-
-    def factor(self, last_rung: float, ignored: int, now: float) -> float:
-        """What is left of the chance; 1 for somebody well rested."""
-        if last_rung <= 0:
-            return 1.0
-        depth = min(self.at_most, self.depth + self.each_ignored * ignored)
-        return 1.0 - depth * math.pow(0.5, max(0.0, now - last_rung) / self.half_life)
-
-
 def local_hour(now: float, offset: int) -> int:
     """The hour on the wall, 0 to 23, of somebody `offset` seconds ahead of UTC."""
     return int((now + offset) // 3600 % 24)
-
-
-def exposure(candidate: Candidate, population: Population, fatigue: Fatigue, now: float) -> float:
-    """How much may be expected of a ring now, compared with a good moment."""
-    return population.hours[local_hour(now, candidate.offset)] * fatigue.factor(
-        candidate.last_rung, candidate.evidence.ignored, now
-    )
 
 
 class Chance(msgspec.Struct, frozen=True):
@@ -199,14 +197,25 @@ class Chance(msgspec.Struct, frozen=True):
 
     mean: float
     drawn: float
-    exposure: float
+    hour: float
+    """What the hour makes of it."""
+    tired: float
+    """What earlier rings leave of it."""
+
+    @property
+    def exposure(self) -> float:
+        """How much may be expected of a ring now, compared with a good moment."""
+        return self.hour * self.tired
 
 
-def chance(candidate: Candidate, population: Population, fatigue: Fatigue, now: float, random: Random) -> Chance:
+def chance(candidate: Candidate, population: Population, now: float, random: Random) -> Chance:
     """`mean` and `drawn` are for this moment: hour and fatigue are in them."""
-    own = posterior(candidate.evidence, population.prior(candidate.channel))
-    worth = exposure(candidate, population, fatigue, now)
-    return Chance(min(1.0, own.mean * worth), min(1.0, random.betavariate(own.a, own.b) * worth), worth)
+    evidence, prior = candidate.evidence, population.prior(candidate.channel)
+    a, b = prior.a + evidence.yes, prior.b + max(0.0, evidence.exposure - evidence.yes)
+    hour = population.hours[local_hour(now, candidate.offset)]
+    tired = population.fatigue.factor(candidate.last_rung, evidence.ignored, now)
+    worth = hour * tired
+    return Chance(min(1.0, a / (a + b) * worth), min(1.0, random.betavariate(a, b) * worth), hour, tired)
 
 
 def still_to_come(chance: float, age: float, delay: Delay) -> float:

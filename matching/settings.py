@@ -9,12 +9,33 @@ class MatchingSettings(msgspec.Struct, frozen=True, kw_only=True):
     """How volunteers are asked, and how long anybody waits."""
 
     ring_time: float = 30
-    """How long one volunteer's page rings."""
-    rings_at_first: int = 3
-    """Volunteers rung at once when a request opens."""
-    rings_more_every: float = 15
-    """One more is kept ringing each time a request has waited this long."""
-    rings_at_most: int = 12
+    """How long one volunteer's page or phone rings."""
+    hope_at_first: float = 1.3
+    """Accepts to be expected of the rings that are out, when a request opens; see waves.py. These three were found by
+    the search that docs/explanation/matching.md describes."""
+    hope_rise: float = 0.05
+    """How much more for each second waited."""
+    hope_at_most: float = 3.0
+    hope_in_front: float = 1.0
+    """How much more for a request that was given back by a lost call."""
+    hope_step: float = 0.25
+    """Hope that may be missing before somebody is rung."""
+    candidates_read: int = 128
+    """Sleeping volunteers looked at for one wave."""
+    wave_at_most: int = 30
+    """Volunteers rung at once for one request."""
+    rings_at_most: int = 60
+    """Volunteers whose phones ring for one request at the same time."""
+    explore: float = 0.12
+    """How much of a score is the draw from what is known of a volunteer, the rest being its mean. At 1 (plain Thompson
+    sampling) callers pay too dearly for what is learned: there are many volunteers, and each is rung seldom."""
+    prefer_rested: float = 0.4
+    """How much better the score is of somebody who was never rung."""
+    prefer_uncalled: float = 5.0
+    """How much better it is of somebody who has had no call yet."""
+    prefer_new_with_experienced: float = 1.2
+    new_until: int = 3
+    """Calls until somebody counts as experienced."""
     second_languages_after: float = 15
     """From then on a request also rings volunteers who share only another of the caller's languages; at once where
     too few share the first."""
@@ -52,3 +73,5 @@ class MatchingSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Whatever happens, a volunteer's place in the candidate index is looked at again after this time at most."""
     index_lease: float = 120
     """A look at a volunteer that was not finished within this time is taken up again."""
+    fit_every: float = 6 * 3600
+    """How often what is known about volunteers at large is fitted to the latest rings."""

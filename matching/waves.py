@@ -1,18 +1,20 @@
-"""How many volunteers to ring now, and in which languages. Pure: facts in, a plan out.
+"""How much hope a request has, how much it should have, and so how many more volunteers to ring. Pure.
 
-This is the plain policy: keep some offers outstanding, replace refusals at once, widen with time, let second languages
-join later. Any policy has this shape, so a better one takes its place without a change elsewhere."""
+*Hope* is the number of accepts that may be expected yet of the rings that are out. The policy keeps it at a target that
+rises with the time a caller has waited: a ring that grows old, is declined or fails lowers hope, and somebody else is
+rung in its place. See docs/explanation/matching.md for why, and the simulator for how much it helps."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterable, Sequence
 from enum import IntEnum
-from typing import Protocol
 from uuid import UUID
 
 import msgspec
 
-from matching.model import Offer, Request
+from matching.model import Channel, Offer, Request
+from matching.responses import Population, still_to_come
 from matching.settings import MatchingSettings
 
 
@@ -28,8 +30,14 @@ class Tier(IntEnum):
 class Plan(msgspec.Struct, frozen=True):
     """What to do for a request now."""
 
-    ring: int
-    """How many more volunteers to ring."""
+    hope: float
+    """Accepts that may be expected of the rings that are out."""
+    target: float
+    """How much hope there should be."""
+    first: bool
+    """Nobody was rung yet: what a ring is worth will be seen from the candidates."""
+    rings_at_most: int
+    """How many more volunteers may be rung at once; 0: nobody is to be rung now."""
     widen: bool
     """Whether the second tier fills what the first one lacks. If not, it is asked only when nobody of the first rings.
     """
@@ -39,29 +47,49 @@ class Plan(msgspec.Struct, frozen=True):
     """Seconds until this request should be looked at again."""
 
 
-class Policy(Protocol):
-    """Decides the waves of one request."""
-
-    def plan(self, request: Request, offers: Sequence[Offer]) -> Plan:
-        """The plan for an open request, given every offer made for it so far."""
-        ...
+USUAL_CHANCE = 0.1
+"""The chance of a ring for which the settings state the target."""
+DEARER, CHEAPER = 0.6, 2.5
+"""How far what a ring is worth may move the target."""
 
 
-class KeepRinging:
-    """The plain policy."""
+def target(waited: float, front: bool, settings: MatchingSettings) -> float:
+    """How much hope a request should have that has waited so many seconds; `front`: given back by a lost call."""
+    wanted = min(settings.hope_at_most, settings.hope_at_first + settings.hope_rise * waited)
+    return wanted + settings.hope_in_front if front else wanted
 
-    def __init__(self, settings: MatchingSettings) -> None:
-        self._settings = settings
 
-    def plan(self, request: Request, offers: Sequence[Offer]) -> Plan:
-        settings = self._settings
-        silent = [offer for offer in offers if offer.outcome is None]
-        expired = tuple(offer.id for offer in silent if offer.age >= settings.ring_time)
-        ringing = [offer for offer in silent if offer.age < settings.ring_time]
-        if request.told is not None:
-            # "Nobody" was said and the caller has not chosen: what rings may ring on, nobody new is bothered.
-            return Plan(0, False, expired, settings.tick)
-        wider = int(request.waited // settings.rings_more_every)
-        wanted = min(settings.rings_at_first + wider, settings.rings_at_most)
-        widen = request.waited >= settings.second_languages_after
-        return Plan(max(0, wanted - len(ringing)), widen, expired, settings.tick)
+def worth(chance: float) -> float:
+    """By what the target is multiplied where a ring has this chance.
+
+    A caller's wait falls with hope as 1 / hope, and hope costs hope / chance rings; the sum of both, at any price of a
+    ring, is least where hope is proportional to the square root of the chance. Where people answer well more hope is
+    bought, where they seldom do fewer are bothered."""
+    return min(CHEAPER, max(DEARER, math.sqrt(chance / USUAL_CHANCE)))
+
+
+def hope(ringing: Iterable[tuple[float, float, Channel]], population: Population) -> float:
+    """The accepts to be expected of rings given as (chance when rung, age in seconds, channel)."""
+    return sum(still_to_come(chance, age, population.delay(channel)) for chance, age, channel in ringing)
+
+
+def plan(request: Request, offers: Sequence[Offer], population: Population, settings: MatchingSettings) -> Plan:
+    """The plan for an open request, given every offer made for it so far."""
+    silent = [offer for offer in offers if offer.outcome is None]
+    expired = tuple(offer.id for offer in silent if offer.age >= settings.ring_time)
+    ringing = [offer for offer in silent if offer.age < settings.ring_time]
+    now = hope(((offer.chance, offer.age, offer.channel) for offer in ringing), population)
+    room = min(settings.wave_at_most, settings.rings_at_most - len(ringing))
+    wanted = target(request.waited, request.front, settings)
+    if offers:
+        wanted *= worth(sum(offer.chance for offer in offers) / len(offers))
+    return Plan(
+        hope=now,
+        target=wanted,
+        first=not offers,
+        # After "nobody" was said, until the caller chooses, what rings may ring on, but nobody new is bothered.
+        rings_at_most=max(0, room) if request.told is None and wanted - now >= settings.hope_step else 0,
+        widen=request.waited >= settings.second_languages_after,
+        expired=expired,
+        again_in=settings.tick,
+    )

@@ -19,13 +19,14 @@ from matching.asking import Asking
 from matching.board import Board, connect
 from matching.calling_back import CallBacks
 from matching.candidates import CandidateIndex, close_index, connect_index
+from matching.choosing import Chooser
 from matching.dispatch import Dispatcher
 from matching.ending import Endings
 from matching.keeper import Keeper
+from matching.learning import Learner
 from matching.reserving import Reservations
 from matching.service import HelpService
 from matching.sweeper import Sweeper
-from matching.waves import KeepRinging
 from matching.wishes import Wishes
 from rating.service import RatingService
 from signaling import middleware, pages, routes
@@ -89,18 +90,30 @@ async def opened(
         rings = Rings(redis, prefix)
         pushes = Pushes(pool, sender, rings, web_push, settings.push, noted if settings.development else None)
         stack.push_async_callback(pushes.close)
-        policy = KeepRinging(settings.matching)
         index_redis = await connect_index(settings.index_url or redis_url)
         stack.push_async_callback(close_index, index_redis)
         index = CandidateIndex(index_redis, prefix, settings.matching)
-        keeper = Keeper(pool, index, settings.matching)
+        keeper = Keeper(pool, index, settings.matching, lambda: learner.population)
+        learner = Learner(pool, keeper, settings.matching)
+        chooser = Chooser(pool, board, index, learner, settings.matching)
         stack.push_async_callback(keeper.drain)
         carrier.keeper = keeper
         doorbell = Doorbell(bus, pushes)
         reservations = Reservations(pool, board, doorbell, rewards, settings.matching)
         call_backs = CallBacks(pool, board, doorbell, settings.matching)
         dispatcher = Dispatcher(
-            pool, board, policy, endings, bus, carrier, doorbell, reservations, call_backs, settings.matching
+            pool,
+            board,
+            learner,
+            chooser,
+            endings,
+            bus,
+            carrier,
+            doorbell,
+            reservations,
+            call_backs,
+            keeper,
+            settings.matching,
         )
         asking = Asking(pool, dispatcher, endings, carrier, bus, settings.matching)
         help_service = HelpService(
@@ -146,7 +159,7 @@ async def opened(
         mailer = Mailer(post, templates)
         stack.push_async_callback(mailer.drain)
         if at_work:
-            for work in (bus.run, node.run, dispatcher.run, sweeper.run, keeper.run, sockets.beat_hearts):
+            for work in (bus.run, node.run, dispatcher.run, sweeper.run, keeper.run, learner.run, sockets.beat_hearts):
                 await stack.enter_async_context(_running(work()))
             stack.push_async_callback(node.leave)
         yield House(

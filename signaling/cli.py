@@ -20,7 +20,7 @@ from accounts.codes import canonical_email
 from accounts.errors import PersonUnknown, VisavisError
 from accounts.model import Person, StaffRole, Standing
 from accounts.postgres import borrowed, transaction
-from signaling import barring, development, doctor, embedded, index_status, logs, migrate, server
+from signaling import barring, development, doctor, embedded, index_status, logs, migrate, server, simulate
 from signaling.app import opened
 from signaling.house import House
 from signaling.settings import OPERATORS, Settings, SettingsError, read
@@ -189,6 +189,9 @@ def doctor_(*, json: bool = False) -> None:
     print(doctor.as_json(findings) if json else doctor.as_text(findings))
     if any(finding.state == "bad" for finding in findings):
         raise SystemExit(1)
+
+
+app.command(simulate.simulate, group=CARE)
 
 
 # --- people

@@ -215,3 +215,11 @@ async def history(
 ) -> list[tuple[Call, Row]]:
     rows = await connection.fetch(HISTORY, person_id, before, at_most)
     return [(_call(row), row) for row in rows]
+
+
+EXPERIENCE = "SELECT count(*) FROM matching.call WHERE caller_id = $1 AND connected_at IS NOT NULL"
+
+
+async def experience(connection: Connection, caller_id: UUID) -> int:
+    """How many calls a caller has had."""
+    return int(await connection.fetchval(EXPERIENCE, caller_id))

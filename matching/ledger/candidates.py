@@ -10,14 +10,9 @@ import msgspec
 
 from accounts.model import QuietWindow
 from accounts.postgres import Connection, Row
-from matching.ledger import MAY_MEET
+from matching.ledger import CALLS, MAY_MEET, TRUSTED
 from matching.model import Evidence
 from matching.placement import Facts
-
-TRUSTED = """
-h.calls >= 30 AND h.callers >= 20 AND p.created_at <= statement_timestamp() - interval '60 days' AND p.standing = 'good'
-"""
-"""Volunteers of trust V2, as a condition on a person `p` and the calls `h` they had."""
 
 # `now` is when the statement began, before its snapshot was taken: whoever was told of a change asks after it.
 # Row by row, whatever the planner thinks of the tables: a page of a large table must not read all of another one.
@@ -27,7 +22,7 @@ SELECT p.id, statement_timestamp() AS now, {MAY_MEET} AS may_meet, p.languages, 
     r.yes, r.exposure, r.ignored, r.as_of, h.calls, {TRUSTED} AS trusted, d.devices, d.ready, d.ready_at,
     ARRAY(
         SELECT o.rung_at FROM matching.offer o WHERE o.volunteer_id = p.id AND o.channel = 'push'
-          AND o.rung_at > statement_timestamp() - interval '24 hours'
+          AND o.outcome IS DISTINCT FROM 'failed' AND o.rung_at > statement_timestamp() - interval '24 hours'
     ) AS pushes,
     (SELECT max(o.rung_at) FROM matching.offer o WHERE o.volunteer_id = p.id) AS last_rung,
     EXISTS (SELECT FROM matching.call c WHERE c.volunteer_id = p.id AND c.state <> 'ended') AS in_call
@@ -35,11 +30,7 @@ FROM whom CROSS JOIN LATERAL (SELECT * FROM accounts.person p WHERE p.id = whom.
 LEFT JOIN LATERAL (
     SELECT * FROM matching.response r WHERE r.volunteer_id = p.id AND r.channel = 'push' OFFSET 0
 ) r ON true
-CROSS JOIN LATERAL (
-    SELECT count(*) AS calls, count(DISTINCT c.caller_id) AS callers
-    FROM matching.call c WHERE c.volunteer_id = p.id AND c.connected_at IS NOT NULL
-) h
-CROSS JOIN LATERAL (
+{CALLS}CROSS JOIN LATERAL (
     SELECT count(*) AS devices, min(d.retry_at) AS ready_at,
         count(*) FILTER (WHERE d.retry_at IS NULL OR d.retry_at <= statement_timestamp()) AS ready
     FROM accounts.device d WHERE d.person_id = p.id

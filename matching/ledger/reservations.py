@@ -12,6 +12,8 @@ import msgspec
 
 from accounts.postgres import Connection
 from matching.ledger import MAY_MEET, UNRESERVED
+from matching.ledger.offers import Withdrawn
+from matching.model import Channel
 
 _IN_CALL = "EXISTS (SELECT 1 FROM matching.call c WHERE c.volunteer_id = $2 AND c.state <> 'ended')"
 _APART = """EXISTS (
@@ -91,13 +93,14 @@ UPDATE matching.offer o SET outcome = 'withdrawn', answered_at = now()
 FROM matching.request r
 WHERE r.id = $1 AND r.state = 'open' AND r.reserved_until >= now()
   AND o.request_id = r.id AND o.outcome IS NULL AND o.id <> r.reserved_offer
-RETURNING o.id, o.volunteer_id
+RETURNING o.id, o.volunteer_id, o.channel
 """
 
 
-async def silence_others(connection: Connection, request_id: UUID) -> Sequence[tuple[UUID, UUID]]:
-    """End what still rings for a reserved request but the offer that holds it: (offer, volunteer) of each."""
-    return [(row["id"], row["volunteer_id"]) for row in await connection.fetch(SILENCE, request_id)]
+async def silence_others(connection: Connection, request_id: UUID) -> list[Withdrawn]:
+    """End what still rings for a reserved request but the offer that holds it."""
+    rows = await connection.fetch(SILENCE, request_id)
+    return [Withdrawn(row["id"], row["volunteer_id"], Channel(row["channel"])) for row in rows]
 
 
 LANGUAGES = "SELECT languages FROM accounts.person WHERE id = $1"

@@ -25,8 +25,11 @@ ALTER TABLE matching.offer
     ADD COLUMN chance   real NOT NULL DEFAULT 0,       -- of an accept, as it was thought to be when it rang
     ADD COLUMN exposure real NOT NULL DEFAULT 1,       -- what this ring is worth as evidence
     ADD COLUMN why      jsonb NOT NULL DEFAULT '{}',   -- the terms of its score
-    ADD COLUMN opened_at timestamptz;                  -- the notification was tapped
+    ADD COLUMN opened_at timestamptz,                  -- the notification was tapped
+    ADD COLUMN learned  text;                          -- the outcome that its volunteer's evidence holds already
 CREATE INDEX offer_by_time ON matching.offer (rung_at);
+CREATE INDEX offer_to_learn ON matching.offer (answered_at)
+    WHERE outcome IS NOT NULL AND learned IS DISTINCT FROM outcome;
 
 -- The first to tap has a moment to unlock the phone; nobody else wins meanwhile.
 ALTER TABLE matching.request

@@ -6,7 +6,7 @@ import uuid
 from datetime import UTC, datetime
 from typing import Any
 
-from matching.model import Offer, Outcome, Request, RequestState, Trust, Volunteer
+from matching.model import Channel, Offer, Outcome, Request, RequestState, Trust, Volunteer
 
 
 def request(**changes: Any) -> Request:
@@ -27,8 +27,18 @@ def request(**changes: Any) -> Request:
     return Request(**(whole | changes))
 
 
-def offer(age: float = 0.0, outcome: Outcome | None = None) -> Offer:
-    return Offer(id=uuid.uuid4(), request_id=uuid.uuid4(), volunteer_id=uuid.uuid4(), age=age, outcome=outcome)
+def offer(
+    age: float = 0.0, outcome: Outcome | None = None, chance: float = 0.1, channel: Channel = Channel.PUSH
+) -> Offer:
+    return Offer(
+        id=uuid.uuid4(),
+        request_id=uuid.uuid4(),
+        volunteer_id=uuid.uuid4(),
+        age=age,
+        outcome=outcome,
+        channel=channel,
+        chance=chance,
+    )
 
 
 def volunteer(*languages: str, time_zone: str = "UTC", quiet: Any = ()) -> Volunteer:
