@@ -15,9 +15,8 @@ from matching.model import Evidence
 from matching.placement import Facts
 
 # `now` is when the statement began, before its snapshot was taken: whoever was told of a change asks after it.
-# Row by row, whatever the planner thinks of the tables: a page of a large table must not read all of another one.
-_FACTS = f"""-- of everybody in “whom”
-SELECT p.id, statement_timestamp() AS now, {MAY_MEET} AS may_meet, p.languages, p.muted_languages, p.time_zone,
+_COLUMNS = f"""
+p.id, statement_timestamp() AS now, {MAY_MEET} AS may_meet, p.languages, p.muted_languages, p.time_zone,
     p.quiet_hours::text AS quiet_hours, p.alerts_per_day, p.snoozed_until,
     r.yes, r.exposure, r.ignored, r.as_of, h.calls, {TRUSTED} AS trusted, d.devices, d.ready, d.ready_at,
     ARRAY(
@@ -26,6 +25,9 @@ SELECT p.id, statement_timestamp() AS now, {MAY_MEET} AS may_meet, p.languages, 
     ) AS pushes,
     (SELECT max(o.rung_at) FROM matching.offer o WHERE o.volunteer_id = p.id) AS last_rung,
     EXISTS (SELECT FROM matching.call c WHERE c.volunteer_id = p.id AND c.state <> 'ended') AS in_call
+"""
+# Row by row, whatever the planner thinks of the tables: a page of a large table must not read all of another one.
+_SOURCE = """
 FROM whom CROSS JOIN LATERAL (SELECT * FROM accounts.person p WHERE p.id = whom.id OFFSET 0) p
 LEFT JOIN LATERAL (
     SELECT * FROM matching.response r WHERE r.volunteer_id = p.id AND r.channel = 'push' OFFSET 0
@@ -68,7 +70,7 @@ def _facts(row: Row) -> Facts:
 
 FACTS_OF = f"""
 WITH whom AS MATERIALIZED (SELECT unnest($1::uuid[]) AS id)
-{_FACTS}
+SELECT {_COLUMNS} {_SOURCE}
 WHERE p.role = 'volunteer'
 """
 
@@ -87,7 +89,7 @@ WITH whom AS MATERIALIZED (
       AND ($2::text[] IS NULL OR EXISTS (SELECT FROM unnest(p.languages) l WHERE split_part(l, '-', 1) = ANY($2)))
     ORDER BY p.id LIMIT $3
 )
-{_FACTS}
+SELECT {_COLUMNS} {_SOURCE}
 ORDER BY p.id
 """
 

@@ -105,8 +105,8 @@ def test_the_hour_that_is_repeated_is_quiet_twice() -> None:
         change = next_change(windows, "Europe/Paris", moment)
         assert change is not None
         moment = change
-        found.append(f"{change:%H:%M}")
-    assert found == ["00:15", "00:45", "01:15", "01:45"]
+        found.append(f"{change:%d %H:%M}")
+    assert found == ["25 00:15", "25 00:45", "25 01:15", "25 01:45"]
 
 
 def test_windows_that_touch_are_one() -> None:
