@@ -27,7 +27,7 @@ p.id, statement_timestamp() AS now, {MAY_MEET} AS may_meet, p.languages, p.muted
     EXISTS (SELECT FROM matching.call c WHERE c.volunteer_id = p.id AND c.state <> 'ended') AS in_call
 """
 # Row by row, whatever the planner thinks of the tables: a page of a large table must not read all of another one.
-_SOURCE = """
+_SOURCE = f"""
 FROM whom CROSS JOIN LATERAL (SELECT * FROM accounts.person p WHERE p.id = whom.id OFFSET 0) p
 LEFT JOIN LATERAL (
     SELECT * FROM matching.response r WHERE r.volunteer_id = p.id AND r.channel = 'push' OFFSET 0

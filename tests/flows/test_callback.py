@@ -174,3 +174,20 @@ async def test_a_lost_caller_may_come_back(quick: Server, caller: Make, voluntee
     await asker.connect()
     assert asker.welcome["state"]["call_back"] is None
     assert (await helper.expect("offer.ring", request_id=request_id))["callback"] is True
+
+
+async def test_an_ordinary_ring_stays_on_the_page_that_is_on_shift(
+    server: Server, caller: Make, volunteer: Make
+) -> None:
+    """The same person's other page, which is not on shift, rings only for somebody who was cut off."""
+    asker, helper = await caller(server.base), await volunteer(server.base)
+    async with await Client(server.base, helper.email).sign_in() as page:
+        await page.connect()
+        request_id = await asker.ask()
+        await helper.accept((await helper.expect("offer.ring", request_id=request_id))["offer_id"])
+        call_id = (await page.expect("call.begin"))["call_id"]
+        assert not [event for event in page.events if event["type"] == "offer.ring"]
+        await asker.command("call.end", call_id=call_id, reason="technical")
+        await page.expect("call.ended")
+        request_id = await call_back(asker, call_id)
+        assert (await page.expect("offer.ring", request_id=request_id))["callback"] is True
