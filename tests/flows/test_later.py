@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from uuid import UUID
 
 import pytest
 
@@ -159,7 +160,7 @@ async def test_only_for_somebody_who_could_come(quick: Server, caller: Make, vol
 async def test_not_who_is_held(quick: Server, caller: Make, volunteer: Make) -> None:
     asker = await caller(quick.base)
     await put_off(asker)
-    await set_standing(quick.house, asker.person["id"], Standing.HELD, actor="tests", reason="x")
+    await set_standing(quick.house, UUID(asker.person["id"]), Standing.HELD, actor="tests", reason="x")
     await volunteer(quick.base)
     await sweeps(quick)
     assert not await is_told(asker, within=0.3)

@@ -134,7 +134,9 @@ async def test_a_refusal_rings_somebody_else_at_once(
 ) -> None:
     from tests.house import serving
 
-    async with serving(database_url, redis_url, prefix, MATCHING_RINGS_AT_FIRST="1") as server:
+    async with serving(
+        database_url, redis_url, prefix, MATCHING_WAVE_AT_MOST="1", MATCHING_RINGS_AT_MOST="1"
+    ) as server:
         helpers = [await volunteer(server.base) for _ in range(2)]
         asker = await caller(server.base)
         await asker.ask()

@@ -20,7 +20,8 @@ RUNNERS = 10
 
 @pytest.fixture
 async def nodes(database_url: str, redis_url: str, prefix: str) -> AsyncIterator[list[Server]]:
-    async with two_nodes(database_url, redis_url, prefix, MATCHING_RINGS_AT_FIRST=str(RUNNERS)) as made:
+    hope = {"MATCHING_HOPE_AT_FIRST": str(RUNNERS), "MATCHING_HOPE_AT_MOST": str(RUNNERS)}
+    async with two_nodes(database_url, redis_url, prefix, **hope) as made:
         yield made
 
 
