@@ -150,20 +150,20 @@ AS_BEFORE = -1
 
 
 def lesson(outcome: Outcome, exposure: float, rang: float, delay: Delay, *, again: bool = False) -> Lesson:
-    """What is learned from a ring worth `exposure` that ended after `rang` seconds. `again`: a late tap on a ring whose
-    silence was counted before."""
+    """What is learned from a ring worth `exposure` that ended after `rang` seconds. `again`: its silence was
+    counted before."""
+    # What was silent and was counted adds its answer later, and nothing else: the ring was one.
+    worth = 0.0 if again else exposure
     match outcome:
-        case Outcome.ACCEPTED:
-            return Lesson(1.0, exposure, 0)
-        case Outcome.LATE:
-            return Lesson(1.0, 0.0 if again else exposure, 0)
+        case Outcome.ACCEPTED | Outcome.LATE:
+            return Lesson(1.0, worth, 0)
         case Outcome.DECLINED:
-            return Lesson(0.0, exposure, 0)
+            return Lesson(0.0, worth, 0)
         case Outcome.IGNORED:
-            return Lesson(0.0, exposure, None)
+            return Lesson(0.0, worth, AS_BEFORE if again else None)
         case Outcome.WITHDRAWN:
             # Cut short: only the answers that would have come by now did not.
-            return Lesson(0.0, exposure * (1.0 - delay.survival(rang)), AS_BEFORE)
+            return Lesson(0.0, worth * (1.0 - delay.survival(rang)), AS_BEFORE)
         case Outcome.FAILED:
             return Lesson(0.0, 0.0, AS_BEFORE)
 

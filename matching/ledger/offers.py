@@ -11,7 +11,7 @@ import msgspec
 from accounts.devices import REACHABLE
 from accounts.model import QuietWindow
 from accounts.postgres import Connection, Row
-from matching.ledger import AWAKE, CALLS, MAY_MEET, PUSHES, TRUSTED
+from matching.ledger import AWAKE, CALLS, MAY_MEET, PUSHES, TRUSTED, UNRESERVED
 from matching.model import Candidate, Channel, Evidence, Offer, Outcome, Request, RequestState, Trust, Volunteer
 from matching.quiet import ahead_of_utc
 from matching.responses import faded
@@ -163,7 +163,7 @@ SELECT o.id, r.id, p.id, o.channel, o.chance, o.exposure, o.why
 FROM unnest($2::uuid[], $3::uuid[], $4::text[], $5::real[], $6::real[], $7::jsonb[])
         AS o (id, volunteer_id, channel, chance, exposure, why)
     JOIN accounts.person p ON p.id = o.volunteer_id, matching.request r
-WHERE r.id = $1 AND r.state = 'open' AND (o.channel <> 'push' OR {PUSHES} < p.alerts_per_day)
+WHERE r.id = $1 AND r.state = 'open' AND {UNRESERVED} AND (o.channel <> 'push' OR {PUSHES} < p.alerts_per_day)
 ON CONFLICT ON CONSTRAINT offer_once_per_request DO NOTHING
 RETURNING id
 """
