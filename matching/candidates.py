@@ -33,7 +33,8 @@ ENTRY = struct.Struct(">16sBIIIIeeBBb")
 """What a script gets of a volunteer: id, then the record: kind, when it was known (ms), minute of the next look, until
 when (s), last rung (s), answers, exposure, ignored rings, calls, quarters of an hour ahead of UTC."""
 FOUND = struct.Struct(">16sIeeBBb")
-GONE, WAITS, STANDS, TRUSTED = 0, 1, 2, 6
+GONE, WAITS, STANDS = 0, 1, 2
+TRUSTED = STANDS + len(Band)
 ID = 16
 AT_ONCE = 64
 """Volunteers a script places: the cache does nothing else meanwhile, well under a millisecond."""

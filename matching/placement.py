@@ -28,13 +28,17 @@ class Band(IntEnum):
     RARE = 1
     SOME = 2
     OFTEN = 3
+    MOSTLY = 4
+    """The few who answer many times as often as the rest: found in a large pool only if they have a line of their own.
+    """
 
 
 LITTLE = 3.0
 """Below this much exposure, and without an answer, a volunteer counts as new."""
 RARE_BELOW = 0.7
-OFTEN_FROM = 2.0
-"""Both: this many times the population's mean."""
+OFTEN_FROM, OFTEN_AT_MOST = 2.0, 0.3
+MOSTLY_FROM, MOSTLY_AT_MOST = 5.0, 0.5
+"""This many times the population's mean; but a chance of so much is enough where everybody answers well."""
 
 
 def band(evidence: Evidence, prior: Prior) -> Band:
@@ -44,12 +48,15 @@ def band(evidence: Evidence, prior: Prior) -> Band:
     mean = posterior(evidence, prior).mean
     if mean < RARE_BELOW * prior.mean:
         return Band.RARE
-    return Band.OFTEN if mean >= OFTEN_FROM * prior.mean else Band.SOME
+    if mean >= min(MOSTLY_AT_MOST, MOSTLY_FROM * prior.mean):
+        return Band.MOSTLY
+    return Band.OFTEN if mean >= min(OFTEN_AT_MOST, OFTEN_FROM * prior.mean) else Band.SOME
 
 
 def shares(at_most: int, settings: MatchingSettings) -> dict[Band, int]:
     """How many candidates a wave reads of each band, best first. What one cannot give, the next ones may."""
     weights = {
+        Band.MOSTLY: settings.index_mostly,
         Band.OFTEN: settings.index_often,
         Band.SOME: settings.index_some,
         Band.NEW: settings.index_new,
@@ -57,7 +64,7 @@ def shares(at_most: int, settings: MatchingSettings) -> dict[Band, int]:
     }
     whole = sum(weights.values()) or 1
     found = {band: at_most * weight // whole for band, weight in weights.items()}
-    found[Band.OFTEN] += at_most - sum(found.values())
+    found[Band.MOSTLY] += at_most - sum(found.values())
     return found
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from random import Random
+from typing import Any
 
 import msgspec
 
@@ -36,7 +37,7 @@ class Ranked(msgspec.Struct, frozen=True):
     candidate: Candidate
     chance: Chance
     rested: float
-    """1 for somebody who was never rung or not for a long time, near 0 right after a ring."""
+    """1 for somebody who was never rung or not for a month, 0 right after a ring."""
     uncalled: float
     """The same of calls."""
     fits: float
@@ -56,28 +57,31 @@ def rank(
     settings: MatchingSettings,
     now: float,
     random: Random,
+    at_most: int | None = None,
 ) -> list[Ranked]:
-    """The candidates, best first. `caller_calls`: calls the caller has had; `now`: Unix time."""
-    ranked = []
+    """The candidates, best first; only the first `at_most`, if so many are enough. `caller_calls`: calls the caller has
+    had; `now`: Unix time."""
+    explore, spare_rung, spare_called = settings.explore, settings.spare_rung, settings.spare_called
+    scored = []
     for candidate in candidates:
         thought = chance(candidate, population, now, random)
+        believed = thought.mean + explore * (thought.drawn - thought.mean)
         rested = _since(candidate.last_rung, now)
         uncalled = _since(candidate.last_call, now)
+        spared = (1.0 - spare_rung * (1.0 - rested)) * (1.0 - spare_called * (1.0 - uncalled))
         fits = _fits(caller_calls, candidate.calls, settings)
-        believed = thought.mean + settings.explore * (thought.drawn - thought.mean)
-        waits = 1.0 + settings.prefer_rested * rested + settings.prefer_uncalled * uncalled
-        ranked.append(Ranked(candidate, thought, rested, uncalled, fits, believed * waits * fits))
-    ranked.sort(key=_by_score, reverse=True)
-    return ranked
+        scored.append((believed * spared * fits, candidate, thought, rested, uncalled, fits))
+    scored.sort(key=_by_score, reverse=True)
+    return [Ranked(candidate, *terms, score) for score, candidate, *terms in scored[:at_most]]
 
 
-def _by_score(ranked: Ranked) -> float:
-    return ranked.score
+def _by_score(scored: tuple[float, Any, Any, float, float, float]) -> float:
+    return scored[0]
 
 
 def _since(last: float, now: float) -> float:
-    age = now - last
-    return age / (age + MONTH) if last > 0 and age > 0 else float(last <= 0)
+    """0 just now, 1 a month ago and before, or never."""
+    return min(1.0, max(0.0, now - last) / MONTH) if last > 0 else 1.0
 
 
 def _fits(caller_calls: int, volunteer_calls: int, settings: MatchingSettings) -> float:

@@ -29,10 +29,10 @@ class MatchingSettings(msgspec.Struct, frozen=True, kw_only=True):
     explore: float = 0.12
     """How much of a score is the draw from what is known of a volunteer, the rest being its mean. At 1 (plain Thompson
     sampling) callers pay too dearly for what is learned: there are many volunteers, and each is rung seldom."""
-    prefer_rested: float = 0.4
-    """How much better the score is of somebody who was never rung."""
-    prefer_uncalled: float = 5.0
-    """How much better it is of somebody who has had no call yet."""
+    spare_rung: float = 0.2
+    """The share of a score that is lost right after a ring, and comes back within a month: everybody has their turn."""
+    spare_called: float = 0.6
+    """The same after a call: those who wait for one come first."""
     prefer_new_with_experienced: float = 1.2
     new_until: int = 3
     """Calls until somebody counts as experienced."""
@@ -64,9 +64,10 @@ class MatchingSettings(msgspec.Struct, frozen=True, kw_only=True):
     tick: float = 1
     """How often waiting requests and the truth in Postgres are looked at."""
 
-    index_often: int = 64
-    """Of 128 candidates for a push, so many of those who often answer; what one line lacks, the others make up for."""
-    index_some: int = 32
+    index_mostly: int = 48
+    """Of 128 candidates for a push, so many of those who mostly answer; what one line lacks, the others make up for."""
+    index_often: int = 32
+    index_some: int = 16
     index_new: int = 24
     index_rare: int = 8
     index_look_every: float = 86_400

@@ -24,8 +24,8 @@ RANGES: dict[str, tuple[float, float]] = {
     "hope_in_front": (0.0, 4.0),
     "hope_step": (0.1, 0.4),
     "explore": (0.0, 0.6),
-    "prefer_rested": (0.0, 3.0),
-    "prefer_uncalled": (0.0, 4.0),
+    "spare_rung": (0.0, 0.8),
+    "spare_called": (0.0, 0.9),
     "ring_time": (25.0, 60.0),
 }
 CHANCES = (0.02, 0.05, 0.1, 0.2)

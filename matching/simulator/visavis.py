@@ -27,6 +27,7 @@ HISTORY = 20_000
 FIT_EVERY = 5 * DAY
 NOBODY = UUID(int=0)
 EPOCH = datetime.fromtimestamp(START, UTC)
+STANDS_NOT = object()
 OUTCOMES = {
     "accepted": Outcome.ACCEPTED,
     "late": Outcome.LATE,
@@ -101,6 +102,8 @@ class Visavis:
         self._lines: list[list[OrderedDict[int, None]]] = [
             [OrderedDict() for _ in placement.Band] for _ in range(town.groups)
         ]
+        self._away: list[tuple[float, int]] = []
+        """Who has used up the day's budget, until when: they stand in no line."""
         self._band = [self._band_of(candidate) for candidate in self._candidates]
         for volunteer in sorted(range(town.pool), key=lambda each: self._candidates[each].last_rung):
             self._line(volunteer)[volunteer] = None
@@ -134,6 +137,9 @@ class Visavis:
     def _pick(self, request: Request, now: float) -> list[Candidate]:
         """What `CandidateIndex.pick` gives, and Postgres lets pass."""
         town = self._engine.town
+        while self._away and self._away[0][0] <= now:
+            volunteer = heapq.heappop(self._away)[1]
+            self._line(volunteer)[volunteer] = None
         awake = [group for group in range(town.groups) if town.awake(group, now)]
         picked: list[Candidate] = []
         left = 0
@@ -177,7 +183,9 @@ class Visavis:
         if plan.rings_at_most > 0:
             candidates = self._pick(request, now)
             calls = self._calls[request.caller] if request.caller >= 0 else 0
-            ranked = ranking.rank(candidates, calls, self.population, self._settings, now, self._random)
+            ranked = ranking.rank(
+                candidates, calls, self.population, self._settings, now, self._random, plan.rings_at_most
+            )
             chosen = ranking.fill(ranked, plan)
             rings = []
             for each in chosen:
@@ -228,7 +236,11 @@ class Visavis:
             last_call=old.last_call,
             offset=old.offset,
         )
-        self._line(volunteer).move_to_end(volunteer)
+        if self._engine.town.over_budget(volunteer, now):
+            del self._line(volunteer)[volunteer]
+            heapq.heappush(self._away, (self._engine.town.rung_at[volunteer][0] + DAY, volunteer))
+        else:
+            self._line(volunteer).move_to_end(volunteer)
 
     def over(self, ring: Ring, now: float, outcome: str) -> None:
         volunteer = ring.volunteer
@@ -268,9 +280,10 @@ class Visavis:
             self._calls[ring.request.caller] += 1
         band = self._band_of(self._candidates[volunteer])
         if band is not self._band[volunteer]:
-            del self._line(volunteer)[volunteer]
+            stood = self._line(volunteer).pop(volunteer, STANDS_NOT) is None
             self._band[volunteer] = band
-            self._line(volunteer)[volunteer] = None
+            if stood:
+                self._line(volunteer)[volunteer] = None
 
     def reopened(self, request: Request) -> None:
         """Waits on, in front; its waiting time counts."""

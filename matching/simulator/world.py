@@ -80,7 +80,7 @@ class World(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     alerts_per_day: Annotated[int, Meta(ge=0, le=20)] = 2
 
     # --- callers
-    requests_a_day: Annotated[float, Meta(gt=0, le=10)] = 0.004
+    requests_a_day: Annotated[float, Meta(gt=0, le=10)] = 0.002
     """For each volunteer of the pool."""
     demand: Hours = (
         0.30, 0.20, 0.15, 0.10, 0.10, 0.15, 0.40, 0.80, 1.20, 1.40, 1.50, 1.50,
@@ -113,7 +113,7 @@ class World(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     withdraws: bool = True
     """Whether rings stop at the claim at all."""
     days: Annotated[int, Meta(ge=1, le=400)] = 30
-    requests: Annotated[int, Meta(ge=1, le=10_000_000)] = 300
+    requests: Annotated[int, Meta(ge=1, le=10_000_000)] = 150
     """Measured requests a cell should have at least: small pools are simulated many times over."""
 
     def checked(self, file: str) -> World:

@@ -100,7 +100,7 @@ def test_newcomers_get_their_chance_by_thompson_sampling() -> None:
     proven, new = candidate(20, 200), candidate()
     wins = sum(rank(proven, new, explore=1.0, seed=seed)[0].candidate is new for seed in range(400))
     assert 20 < wins < 300
-    assert all(rank(proven, new, explore=0.0, prefer_uncalled=0.0, prefer_rested=0.0, seed=n)[0].candidate is proven
+    assert all(rank(proven, new, explore=0.0, seed=n)[0].candidate is proven
                for n in range(20))  # fmt: skip
 
 

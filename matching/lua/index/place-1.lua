@@ -4,6 +4,8 @@
 --      3 seconds after which one is looked at whose turn is past; 4 the time (s), '' for the cache's own
 -- Returns nothing.
 local FULL = 16
+local BANDS = 5
+local TRUSTED = 2 + BANDS
 local now = math.floor(seconds(ARGV[4]) / 60)
 local again = now + math.ceil(ARGV[3] / 60)
 
@@ -37,18 +39,18 @@ for start = 1, #ARGV[1], 40 do
     if turn <= now then
       turn = again
     end
-    if was >= 2 and (kind < 2 or (kind - 2) % 4 ~= (was - 2) % 4) then
-      redis.call('ZREM', line((was - 2) % 4), id)
+    if was >= 2 and (kind < 2 or (kind - 2) % BANDS ~= (was - 2) % BANDS) then
+      redis.call('ZREM', line((was - 2) % BANDS), id)
     end
-    if was >= 6 and kind < 6 then
+    if was >= TRUSTED and kind < TRUSTED then
       redis.call('ZREM', line('trusted'), id)
     end
     local record = string.sub(ARGV[1], start + 16, start + 20) .. struct.pack('>I4', turn)
     if kind >= 2 then
       record = record .. string.sub(ARGV[1], start + 25, start + 39)
       local rung = struct.unpack('>I4', ARGV[1], start + 29)
-      redis.call('ZADD', line((kind - 2) % 4), rung, id)
-      if kind >= 6 then
+      redis.call('ZADD', line((kind - 2) % BANDS), rung, id)
+      if kind >= TRUSTED then
         redis.call('ZADD', line('trusted'), rung, id)
       end
     end
