@@ -300,7 +300,7 @@ async def test_no_bucket_grows_beyond_what_the_cache_keeps_small(
 ) -> None:
     await index.place([stands() for _ in range(4000)], NOW)
     buckets = int(await client.hget(f"{prefix}{{en}}:index", "buckets"))
-    assert buckets == 250
+    assert buckets == 125
     sizes = [await client.hlen(f"{prefix}{{en}}:index:{number}") for number in range(buckets)]
     assert sum(sizes) == 4000
     assert max(sizes) < 128
