@@ -6,7 +6,6 @@ from __future__ import annotations
 import random
 import time
 import uuid
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -29,13 +28,6 @@ class Clock:
 
     def __call__(self) -> float:
         return self.now
-
-
-@pytest.fixture
-async def client(redis_url: str) -> AsyncIterator[Client]:
-    client = await connect_index(redis_url)
-    yield client
-    await client.aclose()
 
 
 @pytest.fixture
