@@ -23,7 +23,9 @@ async def pause(request: web.Request) -> web.StreamResponse:
         raise web.HTTPSeeOther(home_of(person))
     wish = (await Form.of(request)).get("pause")
     until = Pause(wish).until(datetime.now(UTC), person.time_zone) if wish in list(Pause) else None
-    await request.app[HOUSE].accounts.update_profile(person, Profile(snooze=until))
+    house = request.app[HOUSE]
+    await house.accounts.update_profile(person, Profile(snooze=until))
+    house.keeper.touched([person.id])
     raise web.HTTPSeeOther("/profile?paused=1#pause-said")
 
 

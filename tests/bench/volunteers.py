@@ -12,7 +12,7 @@ from uuid import UUID
 
 from matching.candidates import ENTRY, ID, STANDS, TRUSTED
 
-FULL = 16
+FULL = 32
 """As in place-1.lua."""
 CHUNK = 4096
 TRUSTED_EACH = 50

@@ -42,7 +42,7 @@ async def test_it_writes_what_placing_writes(flushable_redis: Valkey) -> None:
 
 
 async def test_the_benchmark_measures() -> None:
-    figures = await candidates.run((1000, 20_000), rounds=5)
+    figures = await candidates.run((1000, 20_000), rounds=3)
     assert [figure["volunteers"] for figure in figures["candidates"]] == [1000, 20_000]
     assert all(0 < figure["bytes_per_volunteer"] <= 160 for figure in figures["candidates"])
     assert figures["ratio"] > 0

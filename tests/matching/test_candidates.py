@@ -6,7 +6,6 @@ from __future__ import annotations
 import random
 import time
 import uuid
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -29,13 +28,6 @@ class Clock:
 
     def __call__(self) -> float:
         return self.now
-
-
-@pytest.fixture
-async def client(redis_url: str) -> AsyncIterator[Client]:
-    client = await connect_index(redis_url)
-    yield client
-    await client.aclose()
 
 
 @pytest.fixture
@@ -300,7 +292,7 @@ async def test_no_bucket_grows_beyond_what_the_cache_keeps_small(
 ) -> None:
     await index.place([stands() for _ in range(4000)], NOW)
     buckets = int(await client.hget(f"{prefix}{{en}}:index", "buckets"))
-    assert buckets == 250
+    assert buckets == 125
     sizes = [await client.hlen(f"{prefix}{{en}}:index:{number}") for number in range(buckets)]
     assert sum(sizes) == 4000
     assert max(sizes) < 128

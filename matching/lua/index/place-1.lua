@@ -3,7 +3,7 @@
 -- ARGV 1 volunteers, 40 bytes each: id and record; 2 '1' to remember also those as gone who had no record;
 --      3 seconds after which one is looked at whose turn is past; 4 the time (s), '' for the cache's own
 -- Returns nothing.
-local FULL = 16
+local FULL = 32
 local BANDS = 5
 local TRUSTED = 2 + BANDS
 local now = math.floor(seconds(ARGV[4]) / 60)
