@@ -72,7 +72,10 @@ def rank(
         fits = _fits(caller_calls, candidate.calls, settings)
         scored.append((believed * spared * fits, candidate, thought, rested, uncalled, fits))
     scored.sort(key=_by_score, reverse=True)
-    return [Ranked(candidate, *terms, score) for score, candidate, *terms in scored[:at_most]]
+    return [
+        Ranked(candidate, thought, rested, uncalled, fits, score)
+        for score, candidate, thought, rested, uncalled, fits in scored[:at_most]
+    ]
 
 
 def _by_score(scored: tuple[float, Any, Any, float, float, float]) -> float:

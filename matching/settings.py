@@ -8,15 +8,15 @@ import msgspec
 class MatchingSettings(msgspec.Struct, frozen=True, kw_only=True):
     """How volunteers are asked, and how long anybody waits."""
 
-    ring_time: float = 30
+    ring_time: float = 45
     """How long one volunteer's page or phone rings."""
-    hope_at_first: float = 1.3
+    hope_at_first: float = 1.25
     """Accepts to be expected of the rings that are out, when a request opens; see waves.py. These three were found by
     the search that docs/explanation/matching.md describes."""
-    hope_rise: float = 0.05
+    hope_rise: float = 0.06
     """How much more for each second waited."""
-    hope_at_most: float = 3.0
-    hope_in_front: float = 1.0
+    hope_at_most: float = 4.0
+    hope_in_front: float = 1.5
     """How much more for a request that was given back by a lost call."""
     hope_step: float = 0.25
     """Hope that may be missing before somebody is rung."""
@@ -26,12 +26,12 @@ class MatchingSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Volunteers rung at once for one request."""
     rings_at_most: int = 60
     """Volunteers whose phones ring for one request at the same time."""
-    explore: float = 0.12
+    explore: float = 0.1
     """How much of a score is the draw from what is known of a volunteer, the rest being its mean. At 1 (plain Thompson
     sampling) callers pay too dearly for what is learned: there are many volunteers, and each is rung seldom."""
     spare_rung: float = 0.2
     """The share of a score that is lost right after a ring, and comes back within a month: everybody has their turn."""
-    spare_called: float = 0.6
+    spare_called: float = 0.75
     """The same after a call: those who wait for one come first."""
     prefer_new_with_experienced: float = 1.2
     new_until: int = 3

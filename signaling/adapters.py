@@ -5,13 +5,20 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from uuid import UUID
 
+import structlog
+
+from accounts.errors import VisavisError
 from accounts.model import Role
 from accounts.postgres import Connection, Pool, borrowed
+from accounts.service import AccountService
 from matching.events import HelpFree
 from matching.ledger import calls, pairs
 from matching.model import Call, EndReason
 from rating.model import CallFacts, EndedCall
 from rating.service import RatingService
+from signaling.mail import Mailer
+
+log = structlog.get_logger()
 
 
 class CallsForRating:
@@ -68,8 +75,19 @@ class RewardsForMatching:
         return await self._rating.late_tap(connection, volunteer_id, offer_id)
 
 
-class PagesOnly:
-    """Reaches nobody whose page is closed: they find it in their next welcome."""
+class ReachByMail:
+    """Reaches callers whose page is closed by mail; the page will say it, too."""
+
+    def __init__(self, accounts: AccountService, mailer: Mailer, public_url: str) -> None:
+        self._accounts = accounts
+        self._mailer = mailer
+        self._public_url = public_url
 
     async def free(self, caller: UUID, event: HelpFree) -> None:
-        """Nothing to be done."""
+        try:
+            person = await self._accounts.person(caller)
+        except VisavisError as error:  # erased, or the database is away: then the page says it
+            log.warning("reach.failed", code=error.code)
+            return
+        if person.email:
+            self._mailer.send_free(person.email, f"{self._public_url}/call", person.locale)

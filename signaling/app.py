@@ -30,7 +30,7 @@ from matching.sweeper import Sweeper
 from matching.wishes import Wishes
 from rating.service import RatingService
 from signaling import middleware, pages, routes
-from signaling.adapters import CallsForRating, PagesOnly, PairsForRating, RewardsForMatching
+from signaling.adapters import CallsForRating, PairsForRating, ReachByMail, RewardsForMatching
 from signaling.bus import Bus
 from signaling.carrier import Carrier
 from signaling.commands import Commands
@@ -90,6 +90,16 @@ async def opened(
         rings = Rings(redis, prefix)
         pushes = Pushes(pool, sender, rings, web_push, settings.push, noted if settings.development else None)
         stack.push_async_callback(pushes.close)
+        templates = pages.environment()
+        post = (
+            SmtpPost(settings.smtp_url, settings.mail_from)
+            if settings.smtp_url
+            else DevelopmentPost(redis, prefix)
+            if settings.development
+            else NoPost()
+        )
+        mailer = Mailer(post, templates)
+        stack.push_async_callback(mailer.drain)
         index_redis = await connect_index(settings.index_url or redis_url)
         stack.push_async_callback(close_index, index_redis)
         index = CandidateIndex(index_redis, prefix, settings.matching)
@@ -121,7 +131,7 @@ async def opened(
         )
         carrier.help_service = help_service
         pushes.failed = help_service.push_failed
-        wishes = Wishes(pool, board, carrier, PagesOnly(), settings.matching)
+        wishes = Wishes(pool, board, carrier, ReachByMail(accounts, mailer, settings.public_url), settings.matching)
         sweeper = Sweeper(pool, board, dispatcher, endings, wishes, carrier, settings.matching)
         node = Node(board, switchboard, help_service, sweeper)
         commands = Commands(accounts, asking, help_service, board, bus, turn, limits, settings.limits)
@@ -148,16 +158,6 @@ async def opened(
             settings.session,
             settings.matching,
         )
-        templates = pages.environment()
-        post = (
-            SmtpPost(settings.smtp_url, settings.mail_from)
-            if settings.smtp_url
-            else DevelopmentPost(redis, prefix)
-            if settings.development
-            else NoPost()
-        )
-        mailer = Mailer(post, templates)
-        stack.push_async_callback(mailer.drain)
         if at_work:
             for work in (bus.run, node.run, dispatcher.run, sweeper.run, keeper.run, learner.run, sockets.beat_hearts):
                 await stack.enter_async_context(_running(work()))

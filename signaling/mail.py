@@ -127,6 +127,12 @@ class Mailer:
         subject = language("%(code)s is your visavis code", {"code": code})
         self._send(Mail(to, subject, text, code))
 
+    def send_free(self, to: str, link: str, locale: str) -> None:
+        """Mail a caller who wished to be told that somebody is free."""
+        language = words(locale)
+        text = self._templates.get_template("mail/free.txt").render(link=link, _=language, locale=locale)
+        self._send(Mail(to, language("Somebody could help you now"), text))
+
     def _send(self, mail: Mail) -> None:
         task = asyncio.create_task(self._bring(mail))
         self._tasks.add(task)

@@ -89,6 +89,24 @@ async def test_a_page_that_was_closed_finds_it_in_its_welcome(quick: Server, cal
     assert asker.welcome["state"]["free"] is None
 
 
+async def test_a_closed_page_is_told_by_mail_once(quick: Server, caller: Make, volunteer: Make) -> None:
+    asker, other = await caller(quick.base, "en"), await caller(quick.base, "de")
+    for each in (asker, other):
+        await put_off(each)
+    await asker.disconnect()
+    await volunteer(quick.base)
+    mails: list[dict[str, str]] = []
+    async with asyncio.timeout(10):
+        while len(mails) < 2:  # the first was the code to sign in
+            mails = await asker.call("GET", f"/dev/mail?to={asker.email}")
+            await asyncio.sleep(0.05)
+    assert mails[0]["subject"] == "Somebody could help you now"
+    assert f"{quick.base.replace('127.0.0.1', 'localhost')}/call" in mails[0]["text"]
+    await sweeps(quick)
+    assert len(await asker.call("GET", f"/dev/mail?to={asker.email}")) == 2
+    assert len(await other.call("GET", f"/dev/mail?to={other.email}")) == 1, "whose page is open hears it there"
+
+
 async def test_also_while_looking(server: Server, caller: Make, pool: Pool) -> None:
     asker = await caller(server.base)
     request_id = await asker.ask(trust="trusted")

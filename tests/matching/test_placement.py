@@ -139,6 +139,7 @@ def test_old_evidence_counts_for_less() -> None:
         (Evidence(0, 12, 12), Band.RARE),
         (Evidence(1, 12, 3), Band.SOME),
         (Evidence(8, 30, 0), Band.OFTEN),
+        (Evidence(8, 12, 0), Band.MOSTLY),
     ],
 )
 def test_bands(evidence: Evidence, expected: Band) -> None:
