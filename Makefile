@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .SILENT:
-.PHONY: help run test lint bench mutants reference tools
+.PHONY: help run test lint bench simulate mutants reference tools
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -31,6 +31,9 @@ lint: $(VENV)/installed-test ## check style, types and the floors' imports
 
 bench: $(VENV)/installed-test ## measure, side by side with others
 	$(BIN)/python -m tests.bench $(ARGS)
+
+simulate: $(VENV)/installed ## the matching policy against its rivals, the whole grid (an hour or more)
+	$(BIN)/visavis simulate --grid --check --plot grid.svg $(ARGS)
 
 mutants: $(VENV)/installed-test $(VENV)/node/installed tools ## take each guard out and see a test turn red (half an hour)
 	$(BIN)/python -m tests.mutants $(ARGS)
@@ -64,7 +67,7 @@ $(VENV)/node/installed: | $(BIN)/python tools
 
 $(VENV)/installed: pyproject.toml | $(BIN)/python
 	echo "installing visavis into $(VENV)"
-	$(PIP) install --editable .
+	$(PIP) install --editable '.[simulate]'
 	touch $@
 
 # What the tests need includes what running needs.

@@ -49,6 +49,10 @@ def simulate(
     check: bool = False,
     json: bool = False,
     plot: Path | None = None,
+    report: Path | None = None,
+    cells: Annotated[
+        list[Path] | None, Parameter(help="Read what --json printed before, and simulate nothing.")
+    ] = None,
     jobs: Annotated[int, Parameter(help="Processes; by default one for each core.")] = 0,
     matching: Literal["environment", "defaults"] = "environment",
 ) -> None:
@@ -81,6 +85,8 @@ def simulate(
         Print one JSON object.
     plot
         Write a picture of the figures to this SVG file.
+    report
+        Write a page with the picture, the verdict and every cell to this Markdown file; the picture lies beside it.
     matching
         Whether MATCHING_… variables count, or the defaults only.
     """
@@ -96,18 +102,41 @@ def simulate(
     settings = _settings(matching)
     if check:
         _print_check(grids.check_b1())
-    cells = _run(grids.cells, asked, here, settings, jobs)
-    found = verdict.summaries(cells)
+    simulated = _read(cells) if cells else _run(grids.cells, asked, here, settings, jobs)
+    found = verdict.summaries(simulated)
     if plot:
         from matching.simulator.plot import svg
 
         plot.write_text(svg(found, "visavis and its rivals in simulated towns"), encoding="utf-8")
+    if report:
+        from matching.simulator.plot import svg
+        from matching.simulator.report import report as written
+
+        picture = report.with_suffix(".svg")
+        picture.write_text(svg(found, "visavis and its rivals in simulated towns"), encoding="utf-8")
+        report.write_text(written(found, verdict.findings(found), picture.name), encoding="utf-8")
     if json:
-        print(msgspec.json.encode({"cells": cells}).decode())
+        from matching.simulator.cells import Cells
+
+        print(msgspec.json.encode(Cells(simulated)).decode())
         return
     print(verdict.table(found))
     print()
     print(verdict.verdict(verdict.findings(found)))
+
+
+def _read(paths: list[Path]) -> list[Cell]:
+    """The cells of files that `--json` printed. Raises `WorldInvalid` for anything else."""
+    from matching.simulator.cells import Cells
+    from matching.simulator.world import WorldInvalid
+
+    found: list[Cell] = []
+    for path in paths:
+        try:
+            found += msgspec.json.decode(path.read_bytes(), type=Cells).cells
+        except (msgspec.DecodeError, OSError) as error:
+            raise WorldInvalid(file=path.name, why=f"it holds no cells ({error})") from error
+    return found
 
 
 def _settings(matching: str) -> MatchingSettings:

@@ -44,6 +44,12 @@ class Cell(msgspec.Struct, frozen=True):
     over_budget: int
 
 
+class Cells(msgspec.Struct, frozen=True):
+    """What `--json` prints."""
+
+    cells: list[Cell]
+
+
 class Figures:
     """What many towns of one kind add up to."""
 
