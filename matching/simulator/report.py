@@ -18,12 +18,14 @@ def report(found: dict[Place, dict[str, Summary]], results: Sequence[Finding], p
     lines = [
         "# The simulation report",
         "",
-        "Made by `visavis simulate --report`; not edited by hand. Figures are means over the seeds, with the spread of the",
-        "95th percentile; waits in seconds, alerts and late taps for each answered request ([simulator](simulator.md)).",
-        "**Bold**: the best of the cell, quiet hours and budgets aside, which the baselines know nothing of.",
+        "Made by `visavis simulate --report`; not edited by hand. Figures are means over the seeds, with the spread of",
+        "the 95th percentile; waits in seconds, alerts and late taps for each answered request",
+        "([simulator](simulator.md)). **Bold**: the best of the cell, quiet hours and budgets aside, which the baselines",
+        "know nothing of.",
         "",
-        "![For each cell three scales, of the 95th percentile of the wait, alerts and late taps for each answered call, "
-        f"with a diamond for visavis and a digit for each baseline; the table below has the same figures.]({picture})",
+        "![For each cell three scales, of the 95th percentile of the wait, alerts and late taps for each answered "
+        "call, with a diamond for visavis and a digit for each baseline; the table below has the same figures.]"
+        f"({picture})",
         "",
         "## The goal of the design",
         "",
