@@ -20,8 +20,8 @@ def report(found: dict[Place, dict[str, Summary]], results: Sequence[Finding], p
         "",
         "Made by `visavis simulate --report`; not edited by hand. Figures are means over the seeds, with the spread of",
         "the 95th percentile; waits in seconds, alerts and late taps for each answered request",
-        "([simulator](simulator.md)). **Bold**: the best of the cell, quiet hours and budgets aside, which the baselines",
-        "know nothing of.",
+        "([simulator](simulator.md)). **Bold**: the best of the cell, quiet hours and budgets aside, of which the",
+        "baselines know nothing.",
         "",
         "![For each cell three scales, of the 95th percentile of the wait, alerts and late taps for each answered "
         "call, with a diamond for visavis and a digit for each baseline; the table below has the same figures.]"
