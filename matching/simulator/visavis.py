@@ -24,7 +24,8 @@ from matching.simulator.world import World
 
 HISTORY = 20_000
 """Rings of the past that the population is fitted to."""
-FIT_EVERY = 5 * DAY
+FIT_EVERY = 2_000
+"""New rings after which fatigue is fitted again."""
 NOBODY = UUID(int=0)
 EPOCH = datetime.fromtimestamp(START, UTC)
 STANDS_NOT = object()
@@ -43,6 +44,7 @@ class Memory:
     def __init__(self, world: World, p: float, seed: int, settings: MatchingSettings) -> None:
         self.population = Population()
         self._rings: deque[fitting.Ring] = deque(maxlen=HISTORY)
+        self._new = 0
         self._fit(Town(world, p, HISTORY // 8, (seed, HISTORY)), Random(seed), settings.ring_time)
 
     def _fit(self, town: Town, random: Random, ring_time: float) -> None:
@@ -71,12 +73,13 @@ class Memory:
         self._rings.clear()
 
     def note(self, ring: fitting.Ring) -> None:
-        self._rings.append(ring)
-
-    def fit_again(self) -> None:
         """How rings tire can only be seen by ringing; the rest of the population changes little in a month."""
-        tired = fitting.fit_fatigue(self._rings, Fatigue())
-        self.population = msgspec.structs.replace(self.population, fatigue=tired)
+        self._rings.append(ring)
+        self._new += 1
+        if self._new >= FIT_EVERY:
+            self._new = 0
+            tired = fitting.fit_fatigue(self._rings, Fatigue())
+            self.population = msgspec.structs.replace(self.population, fatigue=tired)
 
 
 class Visavis:
@@ -89,7 +92,6 @@ class Visavis:
         self._settings = settings
         self._random = Random(seed)
         self._memory = memory
-        self._fit_at = START + FIT_EVERY
         self.ring_time: float | None = settings.ring_time
         town = engine.town
         self._calls = [0] * (round(town.pool / town.world.volunteers_a_caller) + 2)
@@ -175,9 +177,6 @@ class Visavis:
     # --- the policy
 
     def look(self, request: Request, now: float) -> float | None:
-        if now >= self._fit_at:
-            self._memory.fit_again()
-            self._fit_at += FIT_EVERY
         offers = [self._offer(ring, now) for ring in request.rings]
         plan = waves.plan(self._asked(request, now), offers, self.population, self._settings)
         if plan.rings_at_most > 0:
