@@ -26,6 +26,7 @@ from matching.keeper import Keeper
 from matching.learning import Learner
 from matching.reserving import Reservations
 from matching.service import HelpService
+from matching.stats import Statistics
 from matching.sweeper import Sweeper
 from matching.wishes import Wishes
 from rating.service import RatingService
@@ -148,6 +149,8 @@ async def opened(
             settings.session,
             settings.matching,
         )
+        statistics = Statistics(pool, lambda: learner.population)
+        stack.push_async_callback(statistics.close)
         templates = pages.environment()
         post = (
             SmtpPost(settings.smtp_url, settings.mail_from)
@@ -189,6 +192,7 @@ async def opened(
             noted=noted,
             index=index,
             keeper=keeper,
+            statistics=statistics,
         )
 
 
