@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import UTC, date, datetime
 
 import msgspec
@@ -18,8 +18,7 @@ from accounts.errors import Unavailable
 from accounts.postgres import Connection, Pool, borrowed
 from matching import figures
 from matching.ledger import people, stats
-from matching.ledger.people import Willing
-from matching.ledger.stats import Sums
+from matching.ledger.stats import Rings, Waits
 from matching.responses import Population
 from matching.suppression import LEAST, OTHER, enough, shown
 
@@ -196,7 +195,7 @@ async def read(connection: Connection, population: Population) -> Stats:
         ),
         calls=CallFigures(_count(everybody.calls), _count(month)),
         windows=tuple([await _window(connection, name, seconds) for name, seconds in WINDOWS.items()]),
-        days=tuple(_day(day, sums) for day, sums in (await stats.by_day(connection, DAYS)).items()),
+        days=tuple(_day(day, waits) for day, waits in (await stats.by_day(connection, DAYS)).items()),
         first_calls=await _first_calls(connection, population),
     )
 
@@ -206,41 +205,40 @@ async def _window(connection: Connection, name: str, seconds: float) -> Window:
     every, parts = await stats.by_language(connection, seconds, named)
     if every is None or not enough(every.sizes):
         return Window(name)
+    rings = [ring for _, ring in parts.values()]
+    socket, push = sum(each.socket for each in rings), sum(each.push for each in rings)
+    socket_late, push_late = sum(each.socket_late for each in rings), sum(each.push_late for each in rings)
     return Window(
         name,
-        _waiting(every),
-        tuple(LanguageWaiting(language, _waiting(parts[language])) for language in _order(named, parts)),
+        _waiting(every, Rings(socket, push, socket_late, push_late)),
+        tuple(LanguageWaiting(language, _waiting(*parts[language])) for language in _order(named, parts)),
         (
-            _channel("socket", every.socket_alerts, every.socket_late, every.calls),
-            _channel("push", every.push_alerts, every.push_late, every.calls),
+            ChannelFigures("socket", round(socket / every.calls, 2), round(socket_late / every.calls, 2)),
+            ChannelFigures("push", round(push / every.calls, 2), round(push_late / every.calls, 2)),
         ),
     )
 
 
-def _order(named: frozenset[str], parts: dict[str, Sums] | dict[str, Willing]) -> list[str]:
+def _order(named: Collection[str], parts: Collection[str]) -> list[str]:
     """The groups to be shown, "other" last; none if none has a name, for "other" would be all."""
-    return [*sorted(named), *(OTHER for _ in [1] if OTHER in parts)] if named else []
+    return [*sorted(named), *([OTHER] if OTHER in parts else [])] if named else []
 
 
-def _waiting(sums: Sums) -> Waiting:
+def _waiting(waits: Waits, rings: Rings) -> Waiting:
     return Waiting(
-        requests=sums.requests,
-        answered_share=round(sums.calls / sums.requests, 3),
-        p50_wait=round(sums.p50),
-        p95_wait=round(sums.p95),
-        alerts_per_call=round((sums.socket_alerts + sums.push_alerts) / sums.calls, 2),
-        late_taps_per_call=round((sums.socket_late + sums.push_late) / sums.calls, 2),
+        requests=waits.requests,
+        answered_share=round(waits.calls / waits.requests, 3),
+        p50_wait=round(waits.p50),
+        p95_wait=round(waits.p95),
+        alerts_per_call=round((rings.socket + rings.push) / waits.calls, 2),
+        late_taps_per_call=round((rings.socket_late + rings.push_late) / waits.calls, 2),
     )
 
 
-def _channel(channel: str, alerts: int, late: int, calls: int) -> ChannelFigures:
-    return ChannelFigures(channel, round(alerts / calls, 2), round(late / calls, 2))
-
-
-def _day(day: date, sums: Sums | None) -> Day:
-    if sums is None or not enough(sums.sizes):
+def _day(day: date, waits: Waits | None) -> Day:
+    if waits is None or not enough(waits.sizes):
         return Day(day, None, None, None)
-    return Day(day, round(sums.p50), round(sums.p95), round(sums.calls / sums.requests, 3))
+    return Day(day, round(waits.p50), round(waits.p95), round(waits.calls / waits.requests, 3))
 
 
 async def _first_calls(connection: Connection, population: Population) -> FirstCalls:

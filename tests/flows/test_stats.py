@@ -61,7 +61,8 @@ async def test_what_the_figures_say(server: Server, pool: Pool) -> None:
     callers, helpers = await crowd(pool, "caller", 6), await crowd(pool, "volunteer", 6)
     for at, asker in enumerate(callers):
         # Each rings three: one answers, one is late for every second caller, one stays silent.
-        await asked(pool, asker, *helpers[:3], waited=10.0 * (at + 1), late=at % 2, channel="socket")
+        rung = (helpers * 2)[at : at + 3]
+        await asked(pool, asker, *rung, waited=10.0 * (at + 1), late=at % 2, channel="socket")
     await asked(pool, callers[0], *helpers[3:], waited=200.0, answered=False)
     await asked(pool, callers[0], *helpers[3:], waited=1.0, ago=20 * DAY)
     found = await fetched(server)
@@ -86,8 +87,7 @@ async def test_what_the_figures_say(server: Server, pool: Pool) -> None:
 
 async def test_a_call_that_was_given_back_answered_nobody(pool: Pool) -> None:
     callers, helpers = await crowd(pool, "caller", 6), await crowd(pool, "volunteer", 6)
-    for asker in callers:
-        request = await asked(pool, asker, *helpers, waited=10.0)
+    request = [await asked(pool, asker, *helpers, waited=10.0) for asker in callers][-1]
     await pool.execute("UPDATE matching.call SET given_back = true WHERE request_id = $1", request)
     await pool.execute(
         "UPDATE matching.request SET state = 'cancelled', waited_before = 10, opened_at = asked_at + interval '20 s',"
@@ -126,6 +126,31 @@ async def test_few_volunteers_are_hidden_too(pool: Pool) -> None:
     for asker in await crowd(pool, "caller", 9):
         await asked(pool, asker, *helpers)
     assert (await now(pool)).windows[0].all is None
+
+
+async def test_who_asks_in_two_languages_is_one_person(pool: Pool) -> None:
+    """Three ask in English and in French, and two in French: five callers, of whom no more than two are French."""
+    helpers = await crowd(pool, "volunteer", 20)
+    both, others = await crowd(pool, "caller", 3), await crowd(pool, "caller", 2)
+    for at, asker in enumerate([*both, *both, *both, *others, *await crowd(pool, "caller", 6)]):
+        french = 6 <= at < 11
+        rung = helpers[10:] if french else helpers[:10]
+        await asked(pool, asker, *rung, language="fr" if french else "en")
+    languages = (await now(pool)).windows[0].languages
+    assert [each.language for each in languages] == []
+
+
+async def test_a_gauge_goes_with_its_figure(server: Server, pool: Pool) -> None:
+    statistics, clock = server.house.statistics, Clock()
+    statistics._clock = clock
+    helpers = await crowd(pool, "volunteer", 5)
+    for asker in await crowd(pool, "caller", 5):
+        await asked(pool, asker, *helpers, language="yo")
+    async with Client(server.base) as anybody:
+        assert ("visavis_answered_share", {"language": "yo"}) in await labels(anybody)
+        await pool.execute("UPDATE matching.request SET asked_at = asked_at - interval '2 days'")
+        clock.now += FRESH
+        assert not GAUGES & {sample for sample, _ in await labels(anybody)}
 
 
 async def test_a_day_of_few_is_hidden(pool: Pool) -> None:

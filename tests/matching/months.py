@@ -25,8 +25,10 @@ async def asked(
     late: int = 0,
     channel: str = "push",
 ) -> UUID:
-    """A request of `ago` seconds ago for which those in `rung` rang: the first one answered (unless nobody did), the
-    next `late` were too late, the others silent. Their chances learned from it are not written."""
+    """A request of `ago` seconds ago for which those in `rung` rang. They answer in turn, from request to request; the
+    next `late` were too late, the others silent. What is learned from it is not written."""
+    turn = await pool.fetchval("SELECT count(*) FROM matching.call") % len(rung)
+    rung = rung[turn:] + rung[:turn]
     request, at = uuid.uuid4(), datetime.now(UTC) - timedelta(seconds=ago)
     closed = None if answered else at + timedelta(seconds=waited)
     await pool.execute(
