@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from prometheus_client import Counter, Histogram
+from prometheus_client import Counter, Gauge, Histogram
 
 ASKED = Counter("visavis_requests_total", "Requests for help.")
 CLOSED = Counter("visavis_requests_closed_total", "Requests that ended without a call.", ["reason"])
@@ -25,3 +25,12 @@ HOPE = Histogram(
     "Accepts that could be expected of the rings that were out, at each look.",
     buckets=(0, 0.1, 0.25, 0.5, 1, 1.5, 2, 3, 5),
 )
+
+# Of the last 24 hours, from the figures that are public (matching/stats.py): a language of too few people has none, and
+# `all` is every language together.
+WAIT_P50 = Gauge("visavis_wait_p50_seconds", "Median wait of the last 24 hours.", ["language"])
+WAIT_P95 = Gauge("visavis_wait_p95_seconds", "95th percentile of the wait of the last 24 hours.", ["language"])
+ANSWERED_SHARE = Gauge("visavis_answered_share", "Share of the requests of 24 hours that were answered.", ["language"])
+ALERTS_PER_CALL = Gauge("visavis_alerts_per_call", "Alerts of 24 hours for each answered request.", ["language"])
+LATE_TAPS_PER_CALL = Gauge("visavis_late_taps_per_call", "Late taps of 24 hours, likewise.", ["language"])
+OF_A_DAY = (WAIT_P50, WAIT_P95, ANSWERED_SHARE, ALERTS_PER_CALL, LATE_TAPS_PER_CALL)

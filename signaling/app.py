@@ -26,6 +26,7 @@ from matching.keeper import Keeper
 from matching.learning import Learner
 from matching.reserving import Reservations
 from matching.service import HelpService
+from matching.stats import Statistics
 from matching.sweeper import Sweeper
 from matching.wishes import Wishes
 from rating.service import RatingService
@@ -158,6 +159,8 @@ async def opened(
             settings.session,
             settings.matching,
         )
+        statistics = Statistics(pool, lambda: learner.population)
+        stack.push_async_callback(statistics.close)
         if at_work:
             for work in (bus.run, node.run, dispatcher.run, sweeper.run, keeper.run, learner.run, sockets.beat_hearts):
                 await stack.enter_async_context(_running(work()))
@@ -189,6 +192,7 @@ async def opened(
             noted=noted,
             index=index,
             keeper=keeper,
+            statistics=statistics,
         )
 
 

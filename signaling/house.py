@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from matching.dispatch import Dispatcher
     from matching.keeper import Keeper
     from matching.service import HelpService
+    from matching.stats import Statistics
     from matching.sweeper import Sweeper
     from rating.service import RatingService
     from signaling.bus import Bus
@@ -64,6 +65,7 @@ class House:
     noted: Noted
     index: CandidateIndex
     keeper: Keeper
+    statistics: Statistics
 
 
 HOUSE: web.AppKey[House] = web.AppKey("house", object)  # type: ignore[arg-type]  # the class would be an import cycle

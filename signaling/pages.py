@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from aiohttp import web
 from babel.dates import format_date, format_time
 from babel.lists import format_list
-from babel.numbers import format_decimal
+from babel.numbers import format_decimal, format_percent
 from babel.units import format_unit
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context, select_autoescape
 from jinja2.runtime import Context
@@ -38,6 +38,7 @@ def environment() -> Environment:
         keep_trailing_newline=True,
     )
     templates.filters.update(moment=_moment, brief=_brief, lasting=_lasting, number=_number, spoken=_spoken)
+    templates.filters.update(day=_day, percent=_percent, ratio=_ratio, seconds=_seconds)
     return templates
 
 
@@ -114,8 +115,29 @@ def _lasting(context: Context, seconds: float) -> str:
 
 
 @pass_context
-def _number(context: Context, number: int) -> str:
+def _number(context: Context, number: float) -> str:
     return format_decimal(number, locale=_locale(context))
+
+
+@pass_context
+def _day(context: Context, day: date) -> str:
+    return format_date(day, "medium", _locale(context))
+
+
+@pass_context
+def _percent(context: Context, share: float) -> str:
+    return format_percent(share, locale=_locale(context))
+
+
+@pass_context
+def _ratio(context: Context, ratio: float) -> str:
+    return format_decimal(ratio, "#,##0.00", _locale(context))
+
+
+@pass_context
+def _seconds(context: Context, seconds: float) -> str:
+    """A short length of time, for tables and scales: "75 sec"."""
+    return format_unit(round(seconds), "duration-second", "short", locale=_locale(context))
 
 
 @pass_context

@@ -21,10 +21,12 @@ def table(*, development: bool) -> list[Route]:
         pages_profile,
         pages_sign_in,
         pages_staff,
+        stats,
         worker,
     )
 
-    routes = [*auth.ROUTES, *me.ROUTES, *devices.ROUTES, *calls.ROUTES, *operations.ROUTES, *documents.ROUTES]
+    routes = [*auth.ROUTES, *me.ROUTES, *devices.ROUTES, *calls.ROUTES]
+    routes += [*stats.ROUTES, *operations.ROUTES, *documents.ROUTES]
     pages_ = (pages, pages_sign_in, pages_profile, pages_pause, pages_live, pages_history, pages_staff, worker)
     for module in pages_:
         routes += module.ROUTES

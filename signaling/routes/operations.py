@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 
 import msgspec
 from aiohttp import web
@@ -64,6 +65,10 @@ async def readyz(request: web.Request) -> web.StreamResponse:
 
 
 async def metrics(request: web.Request) -> web.StreamResponse:
+    # Its gauges are those of the public figures; the others do not wait for them.
+    with suppress(Unavailable, TimeoutError):
+        async with asyncio.timeout(READY_WITHIN):
+            await request.app[HOUSE].statistics.get()
     return web.Response(body=generate_latest(), headers={"Content-Type": CONTENT_TYPE_LATEST})
 
 

@@ -15,7 +15,7 @@ from tests.signaling import catalog as catalogs
 
 LANGUAGES = sorted(path.stem for path in FOLDER.glob("*.po"))
 PLACEHOLDER = re.compile(r"%\((\w+)\)([a-z])|%%")
-NAMES = {"ready", "off", "live", "page", "front", "wide"}
+NAMES = {"ready", "off", "live", "page", "front", "wide", "figures"}
 """Names of screens and kinds of page that one template gives to another."""
 Key = str | tuple[str, ...]
 

@@ -81,8 +81,10 @@ async def open_details(visitor: Visitor) -> None:
 async def strangers(visitor: Visitor) -> AsyncIterator[Stop]:
     """What somebody sees who is not signed in, up to a profile that is to be filled in."""
     page = visitor.page
-    for name, path in {"front": "/", "terms": "/terms", "not-found": "/no", "dev": "/dev", "docs": "/docs"}.items():
+    paths = {"front": "/", "terms": "/terms", "not-found": "/no", "dev": "/dev", "docs": "/docs", "stats": "/stats"}
+    for name, path in paths.items():
         await visitor.go(path)
+        await open_details(visitor)
         yield name, visitor
     await visitor.go("/sign-in")
     yield "sign-in", visitor
