@@ -124,6 +124,7 @@ async def add_device(request: web.Request) -> web.StreamResponse:
     at_most = house.settings.accounts.devices_at_most
     async with transaction(house.pool) as connection:
         device = await devices.save(connection, person.id, family, kind, address, key, auth, at_most)
+    house.keeper.touched([person.id])
     return answer(Saved(device, kind), 201)
 
 
@@ -145,6 +146,7 @@ async def remove_device(request: web.Request) -> web.StreamResponse:
     async with borrowed(house.pool) as connection:
         if not await devices.remove(connection, person.id, device):
             raise DeviceUnknown()
+    house.keeper.touched([person.id])
     return empty()
 
 
