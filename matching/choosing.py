@@ -92,12 +92,13 @@ class Chooser:
             best = best[: 2 * plan.rings_at_most + SPARE]
             candidates, volunteers = await self._let_pass(connection, request, awake, [*pages, *best], now)
         ranked = self._rank(candidates, caller_calls, now)
+        told = msgspec.structs.replace(plan, target=ranking.wanted(ranked, plan))
         return [
             Chosen(
                 volunteers[each.candidate.id],
                 each.candidate,
                 each,
-                ranking.why(each, plan, request, place, len(ranked), now),
+                ranking.why(each, told, request, place, len(ranked), now),
             )
             for place, each in enumerate(ranking.fill(ranked, plan), 1)
         ]

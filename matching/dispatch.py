@@ -159,6 +159,7 @@ class Dispatcher:
             plan = msgspec.structs.replace(
                 plan,
                 hope=plan.hope + brought,
+                target=plan.target * (waves.worth(brought / len(rung)) if plan.first and rung else 1.0),
                 first=plan.first and not rung,
                 rings_at_most=plan.rings_at_most - len(rung),
             )

@@ -225,7 +225,7 @@ class Made(msgspec.Struct, frozen=True):
     rung_at: datetime
     seconds: float | None
     """Until its outcome."""
-    why: dict[str, object]
+    why: object
 
 
 WHY = """

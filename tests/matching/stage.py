@@ -24,6 +24,7 @@ from matching.learning import Learner
 from matching.model import Call, Channel
 from matching.reserving import Reservations
 from matching.settings import MatchingSettings
+from matching.wishes import Wishes
 from tests.matching import volunteers
 
 
@@ -135,6 +136,9 @@ class Stage:
         while await self.dispatcher.work_once():
             pass
         return [volunteer for volunteer, event, _ in self.edge.rang[before:] if event.request_id == request]
+
+    def wishes(self) -> Wishes:
+        return Wishes(self.pool, self.board, self.index, self.learner, self.edge, self.edge, self.settings)
 
     async def outcome(self, request: UUID, volunteer: UUID) -> str | None:
         found: str | None = await self.pool.fetchval(

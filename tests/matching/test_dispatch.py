@@ -19,6 +19,7 @@ from matching.candidates import CandidateIndex
 from matching.ledger import offers, requests
 from matching.ledger.offers import NewOffer
 from matching.model import Candidate, Channel
+from matching.responses import Population
 from tests.matching import volunteers
 from tests.matching.stage import Stage, stage
 
@@ -357,6 +358,23 @@ async def test_second_languages_join_later_and_after_the_first(node: Stage) -> N
     await node.pool.execute("UPDATE matching.request SET opened_at = opened_at - interval '20 s'")
     another = await node.sleeping("en")
     assert await node.look(request) == [another, second]
+
+
+async def test_what_the_first_language_brings_is_priced_before_the_second_joins(
+    pool: Pool, redis_url: str, prefix: str
+) -> None:
+    """Where people seldom answer less hope is bought, by both languages together."""
+    async with stage(pool, redis_url, prefix, hope_rise=0.0) as node:
+        node.learner.population = Population(hours=(1.0,) * 24)
+        for _ in range(20):
+            await node.sleeping("en")
+        second = await node.sleeping("fr")
+        request = await node.asks("en", "fr", opened_at=datetime.now(UTC) - timedelta(seconds=60))
+        rung = await node.look(request)
+        assert 15 < len(rung) < 20
+        assert second not in rung
+        whys = await pool.fetch("SELECT why->'target' AS target FROM matching.offer")
+        assert {row["target"] for row in whys} == {0.919}
 
 
 async def test_a_third_language_is_nobodys_business(node: Stage) -> None:
