@@ -17,7 +17,7 @@ A hash tag keeps what one script touches in one slot of a cluster."""
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -80,6 +80,16 @@ class Board:
     async def _run(self, script: str, keys: Sequence[str], *args: str | int) -> Any:
         async with answering():
             return await self._scripts[f"{script}-{len(keys)}"](keys=list(keys), args=list(args))
+
+    async def _run_each(self, script: str, calls: Sequence[tuple[str, Sequence[str]]]) -> None:
+        """Run a script of one key for each (key, arguments), all at once."""
+        if not calls:
+            return
+        async with answering():
+            pipeline = self._redis.pipeline(transaction=False)
+            for key, args in calls:
+                await self._scripts[f"{script}-1"](keys=[key], args=list(args), client=pipeline)
+            await pipeline.execute()
 
     # --- who is here
 
@@ -205,9 +215,17 @@ class Board:
 
     async def begin_ring(self, volunteer: UUID, offer: UUID, ring_time: float) -> bool:
         """Take the volunteer's phone for an offer; false if another one rings there now."""
+        return bool(await self.begin_rings([(volunteer, offer)], ring_time))
+
+    async def begin_rings(self, rings: Sequence[tuple[UUID, UUID]], ring_time: float) -> set[UUID]:
+        """Take phones for offers, given as (volunteer, offer): the offers that may ring, for where another one rings
+        now they may not."""
         async with answering():
-            taken = await self._redis.set(self._ring(volunteer), str(offer), nx=True, px=int(ring_time * 1000))
-        return bool(taken)
+            pipeline = self._redis.pipeline(transaction=False)
+            for volunteer, offer in rings:
+                pipeline.set(self._ring(volunteer), str(offer), nx=True, px=int(ring_time * 1000))
+            taken = await pipeline.execute() if rings else []
+        return {offer for (_, offer), is_ours in zip(rings, taken, strict=True) if is_ours}
 
     async def ringing(self, volunteers: Sequence[UUID]) -> list[bool]:
         """Whether an offer rings for each now."""
@@ -216,6 +234,17 @@ class Board:
     async def end_ring(self, volunteer: UUID, offer: UUID) -> None:
         """The offer does not ring there any more."""
         await self._run("ring-over", (self._ring(volunteer),), str(offer))
+
+    async def end_rings(self, rings: Iterable[tuple[UUID, UUID]]) -> None:
+        """These offers, given as (volunteer, offer), do not ring any more."""
+        await self._run_each("ring-over", [(self._ring(volunteer), [str(offer)]) for volunteer, offer in rings])
+
+    async def free(self, volunteers: Sequence[UUID]) -> list[UUID]:
+        """Those of them who are here and whose phone is silent."""
+        people = [self._here("person", volunteer) for volunteer in volunteers]
+        found = await self._exist([*people, *(self._ring(volunteer) for volunteer in volunteers)])
+        half = len(volunteers)
+        return [one for one, here, rings in zip(volunteers, found[:half], found[half:], strict=True) if here > rings]
 
     async def promise(self, volunteer: UUID, request: UUID, spread: float) -> bool:
         """Somebody was told, for the sake of their request, that this volunteer is free; false if another one was
@@ -228,10 +257,10 @@ class Board:
         """Whether somebody was told a moment ago that each of these is free."""
         return await self._exist([self._promise(volunteer) for volunteer in volunteers])
 
-    async def rung(self, language: str, volunteers: Sequence[UUID]) -> None:
-        """They go to the end of the line."""
-        if volunteers:
-            await self._run("rung", (self._willing(language),), *map(str, volunteers))
+    async def rung(self, volunteers: Mapping[str, Sequence[UUID]]) -> None:
+        """They go to the end of the line of each language."""
+        lines = [(self._willing(language), list(map(str, some))) for language, some in volunteers.items() if some]
+        await self._run_each("rung", lines)
 
     # --- what is due
 

@@ -7,6 +7,7 @@ import asyncio
 import time
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
+from itertools import chain
 from random import Random
 from uuid import UUID
 
@@ -63,37 +64,41 @@ class Chooser:
         self._settings = settings
         self._now = now
         self._random = random or Random()  # noqa: S311 (a draw, not a secret)
+        self._index_away_until = 0.0
 
     async def choose(self, request: Request, plan: Plan, tier: Tier) -> list[Chosen]:
         """The volunteers of a tier to ring now, best first."""
-        pages: list[UUID] = []
-        sleeping: list[Candidate] = []
-        for language in ranking.keys(request, tier):
-            pages += await self._pages(language)
-            sleeping += await self._sleeping(language, request)
+        languages = ranking.keys(request, tier)
+        lines = await asyncio.gather(*(self._board.candidates(language, PAGES) for language in languages))
+        pages = await self._board.free(list(dict.fromkeys(chain.from_iterable(lines))))
+        picked = await asyncio.gather(*(self._sleeping(language, request) for language in languages))
+        sleeping = list(chain.from_iterable(picked))
         if not pages and not sleeping:
             return []
         with figures.CHOOSE_SECONDS.time():
-            return await self._choose(request, plan, list(dict.fromkeys(pages)), sleeping)
+            return await self._choose(request, plan, pages, sleeping)
 
     async def _choose(
         self, request: Request, plan: Plan, pages: Sequence[UUID], sleeping: Sequence[Candidate]
     ) -> list[Chosen]:
         now = self._now()
         awake = set(pages)
+        # Whose phone rings falls out before the best are taken, or where many ring nobody would be left.
+        asleep = {each.id: each for each in sleeping if each.id not in awake}
+        silent = [asleep[id_] for id_ in await self._silent(list(asleep))]
         async with borrowed(self._pool) as connection:
             caller_calls = await calls.experience(connection, request.caller_id)
-            asleep = {each.id: each for each in sleeping if each.id not in awake}
-            best = [each.candidate.id for each in self._rank(asleep.values(), caller_calls, now)]
-            best = await self._silent(best[: 2 * plan.rings_at_most + SPARE])
+            best = [each.candidate.id for each in self._rank(silent, caller_calls, now)]
+            best = best[: 2 * plan.rings_at_most + SPARE]
             candidates, volunteers = await self._let_pass(connection, request, awake, [*pages, *best], now)
         ranked = self._rank(candidates, caller_calls, now)
+        told = msgspec.structs.replace(plan, target=ranking.wanted(ranked, plan))
         return [
             Chosen(
                 volunteers[each.candidate.id],
                 each.candidate,
                 each,
-                ranking.why(each, plan, request, place, len(ranked), now),
+                ranking.why(each, told, request, place, len(ranked), now),
             )
             for place, each in enumerate(ranking.fill(ranked, plan), 1)
         ]
@@ -121,20 +126,18 @@ class Chooser:
             volunteers[id_] = volunteer
         return candidates, volunteers
 
-    async def _pages(self, language: str) -> list[UUID]:
-        """Volunteers on shift whose page is open and silent."""
-        found = await self._board.candidates(language, PAGES)
-        here, busy = await asyncio.gather(self._board.present(found), self._board.ringing(found))
-        return [person for person, is_here, rings in zip(found, here, busy, strict=True) if is_here and not rings]
-
     async def _sleeping(self, language: str, request: Request) -> list[Candidate]:
-        """Volunteers whose device may be rung; none while the index is away: pages ring all the same."""
+        """Volunteers whose device may be rung; none while the index is away: pages ring all the same, and nobody
+        waits for it again and again."""
+        if time.monotonic() < self._index_away_until:
+            return []
         try:
             return await self._index.pick(
                 language, self._settings.candidates_read, trusted=request.trust is Trust.TRUSTED
             )
         except Unavailable:
             log.warning("index.away", at="pick")
+            self._index_away_until = time.monotonic() + self._settings.tick
             return []
 
     async def _silent(self, volunteers: Sequence[UUID]) -> list[UUID]:

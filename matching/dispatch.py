@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from uuid import UUID
 
@@ -92,6 +92,9 @@ class Dispatcher:
             except Unavailable:
                 busy = False
                 log.warning("dispatch.unavailable")
+            except Exception:
+                busy = False
+                log.exception("dispatch.failed")
             if not busy:
                 with suppress(TimeoutError):
                     async with asyncio.timeout(self._settings.tick / 4):
@@ -110,15 +113,20 @@ class Dispatcher:
         for offer in made:
             offers_by_request[offer.request_id].append(offer)
         for request_id in set(due) - {request.id for request in found if request.state is RequestState.OPEN}:
-            self._said.pop(request_id, None)
-            await self._board.forget(request_id)
+            # Closed while it was rung for, or by a node that died before it could quieten what rang.
+            await self.moved(request_id)
         # Given back first, then who has waited longest: they get the candidates before the others do.
         waiting = sorted(
             (request for request in found if request.state is RequestState.OPEN),
             key=lambda request: (not request.front, -request.waited),
         )
         for request in waiting:
-            await self._look(request, offers_by_request[request.id])
+            try:
+                await self._look(request, offers_by_request[request.id])
+            except Unavailable:
+                raise
+            except Exception:  # one request that cannot be understood must not hold up the others
+                log.exception("dispatch.failed", request=str(request.id))
         return True
 
     async def _look(self, request: Request, made: Sequence[Offer]) -> None:
@@ -151,6 +159,7 @@ class Dispatcher:
             plan = msgspec.structs.replace(
                 plan,
                 hope=plan.hope + brought,
+                target=plan.target * (waves.worth(brought / len(rung)) if plan.first and rung else 1.0),
                 first=plan.first and not rung,
                 rings_at_most=plan.rings_at_most - len(rung),
             )
@@ -164,23 +173,21 @@ class Dispatcher:
             return []
         by_offer = {new_id(): each for each in chosen}
         # The phone is taken before the offer can be answered, or an answer could come first and leave it taken.
-        taken = await asyncio.gather(
-            *(
-                self._board.begin_ring(each.candidate.id, offer_id, self._settings.ring_time)
-                for offer_id, each in by_offer.items()
-            )
-        )
-        ours = {offer_id: each for (offer_id, each), is_ours in zip(by_offer.items(), taken, strict=True) if is_ours}
-        if not ours:
+        rings = [(each.candidate.id, offer_id) for offer_id, each in by_offer.items()]
+        taken = await self._board.begin_rings(rings, self._settings.ring_time)
+        if not taken:
             return []
         async with borrowed(self._pool) as connection:
-            made = await offers.add_offers(connection, request.id, [_new(*each) for each in ours.items()])
-        for offer_id, each in ours.items():
-            if offer_id not in made:
-                await self._board.end_ring(each.candidate.id, offer_id)
-        rung = {offer_id: each for offer_id, each in ours.items() if offer_id in made}
+            new = [_new(offer_id, by_offer[offer_id]) for _, offer_id in rings if offer_id in taken]
+            made = await offers.add_offers(connection, request.id, new)
+        rung = {offer_id: each for offer_id, each in by_offer.items() if offer_id in made}
         await asyncio.gather(*(self._ring_one(request, *each) for each in rung.items()))
         self._touched.touched(each.candidate.id for each in rung.values())
+        try:
+            await self._board.end_rings(ring for ring in rings if ring[1] in taken - made)
+            await self._board.rung(_by_language(rung.values()))
+        except Unavailable:
+            log.warning("board.away", at="rung")  # what was rung was rung
         return list(rung.values())
 
     async def _ring_one(self, request: Request, offer_id: UUID, chosen: Chosen) -> None:
@@ -195,16 +202,14 @@ class Dispatcher:
             request.topic,
         )
         await self._doorbell.ring(chosen.candidate.id, ring, channel)
-        for language in chosen.volunteer.languages:
-            await self._board.rung(spoken(language), [chosen.candidate.id])
 
     async def _expire(self, rung_out: Sequence[Offer]) -> None:
         async with borrowed(self._pool) as connection:
             ignored = set(await offers.answer(connection, [offer.id for offer in rung_out], Outcome.IGNORED))
-        for offer in rung_out:
-            if offer.id in ignored:
-                await self._board.end_ring(offer.volunteer_id, offer.id)
-                await self._doorbell.withdraw(offer.volunteer_id, OfferGone(offer.id, "expired"), offer.channel)
+        gone = [offer for offer in rung_out if offer.id in ignored]
+        for offer in gone:
+            await self._doorbell.withdraw(offer.volunteer_id, OfferGone(offer.id, "expired"), offer.channel)
+        await self._board.end_rings((offer.volunteer_id, offer.id) for offer in gone)
 
     async def _time_is_up(self, request: Request) -> bool:
         """Say "nobody", or close what nobody will answer any more."""
@@ -249,11 +254,18 @@ class Dispatcher:
         for offer in withdrawn:
             await self._doorbell.withdraw(offer.volunteer_id, OfferGone(offer.id, reason), offer.channel)
         try:
+            await self._board.end_rings((offer.volunteer_id, offer.id) for offer in withdrawn)
             await self._board.forget(request_id)
-            for offer in withdrawn:
-                await self._board.end_ring(offer.volunteer_id, offer.id)
         except Unavailable:
             log.warning("board.away", at="moved")
+
+
+def _by_language(rung: Iterable[Chosen]) -> dict[str, list[UUID]]:
+    found: dict[str, list[UUID]] = defaultdict(list)
+    for each in rung:
+        for language in {spoken(tag) for tag in each.volunteer.languages}:
+            found[language].append(each.candidate.id)
+    return found
 
 
 def _new(offer_id: UUID, chosen: Chosen) -> NewOffer:

@@ -14,12 +14,12 @@ import msgspec
 import structlog
 
 from accounts.errors import Unavailable
-from accounts.postgres import Pool, borrowed, transaction
+from accounts.postgres import Pool, Row, borrowed, transaction
 from matching import figures
 from matching.fitting import Ring, fit
 from matching.ledger import learning
 from matching.ledger.learning import Ended, Key, PastRing
-from matching.model import Evidence
+from matching.model import Channel, Evidence
 from matching.ports import Touched
 from matching.quiet import ahead_of_utc
 from matching.responses import Population, learned, lesson, local_hour
@@ -88,20 +88,24 @@ class Learner:
             return
         try:
             self.population = msgspec.convert(found[1], Population)
-        except msgspec.ValidationError:
+        except msgspec.MsgspecError:
             log.error("learner.not_understood")  # of another version; the next fit is ours
         self._in_force = found[0]
 
     async def fit(self) -> bool:
         """Fit the population again if it is time and nobody else does; whether it was."""
-        async with transaction(self._pool) as connection:
-            if not await learning.is_due(connection, self._settings.fit_every):
+        every = self._settings.fit_every
+        async with borrowed(self._pool) as connection:
+            if not await learning.is_due(connection, every):
                 return False
-            rings = [_ring(past) for past in await learning.past_rings(connection, FITTED_TO)]
-            evidence = await learning.some_evidence(connection, FITTED_TO)
-            # From what was believed before there was any history: a fit of fits would count the same rings twice.
-            fitted = await asyncio.to_thread(fit, rings, evidence, Population())
-            await learning.add_population(connection, len(rings), msgspec.to_builtins(fitted))
+            async with learning.fitting_alone(connection) as alone:
+                # Who held the lock a moment ago has just made a fit.
+                if not alone or not await learning.is_due(connection, every):
+                    return False
+                rings = await learning.past_rings(connection, FITTED_TO)
+                evidence = await learning.some_evidence(connection, FITTED_TO)
+                fitted = await asyncio.to_thread(_fit, rings, evidence)
+                await learning.add_population(connection, len(rings), msgspec.to_builtins(fitted))
         log.info("learner.fitted", count=len(rings))
         await self.look()
         return True
@@ -129,10 +133,16 @@ class Thought(msgspec.Struct, frozen=True):
     tired: float = 1.0
 
 
+def _fit(rows: Sequence[Row], evidence: Sequence[tuple[Channel, Evidence]]) -> Population:
+    """Seconds of work, for a thread of its own. From what was believed before there was any history: a fit of fits
+    would count the same rings twice."""
+    return fit([_ring(learning.past_ring(row)) for row in rows], evidence, Population())
+
+
 def _ring(past: PastRing) -> Ring:
     try:
-        thought = msgspec.convert(past.why, Thought)
-    except msgspec.ValidationError:
+        thought = msgspec.json.decode(past.why, type=Thought)
+    except msgspec.MsgspecError:
         thought = Thought()
     moment: datetime = past.rung_at
     return Ring(

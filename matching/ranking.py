@@ -93,13 +93,17 @@ def _fits(caller_calls: int, volunteer_calls: int, settings: MatchingSettings) -
     return 1.0 if alike else settings.prefer_new_with_experienced
 
 
+def wanted(ranked: Sequence[Ranked], plan: Plan) -> float:
+    """The hope there should be: the plan's, at the first wave by what a ring of the best is worth."""
+    best = ranked[:PRICED]
+    if not plan.first or not best:
+        return plan.target
+    return plan.target * worth(sum(each.chance.mean for each in best) / len(best))
+
+
 def fill(ranked: Sequence[Ranked], plan: Plan) -> list[Ranked]:
     """The first of `ranked` that together bring the hope a plan misses; the last one only if it brings it nearer."""
-    best = ranked[:PRICED]
-    wanted = plan.target
-    if plan.first and best:
-        wanted *= worth(sum(each.chance.mean for each in best) / len(best))
-    missing = wanted - plan.hope
+    missing = wanted(ranked, plan) - plan.hope
     chosen: list[Ranked] = []
     for each in ranked[: plan.rings_at_most]:
         if missing < each.chance.mean / 2:

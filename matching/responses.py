@@ -46,6 +46,10 @@ class Delay(msgspec.Struct, frozen=True):
 
     hazards: tuple[float, ...]
 
+    def __post_init__(self) -> None:
+        if len(self.hazards) != len(EDGES) or min(self.hazards) < 0:
+            raise ValueError("a delay has one hazard, 0 or more, for each bin")
+
     def survival(self, age: float) -> float:
         """The share of answers that take longer than `age` seconds."""
         if age <= 0:
@@ -118,6 +122,12 @@ class Population(msgspec.Struct, frozen=True):
     push_delay: Delay = Delay.lognormal(11.0, 0.8)
     fatigue: Fatigue = Fatigue()
 
+    def __post_init__(self) -> None:
+        if len(self.hours) != 24 or min(self.hours) < 0:
+            raise ValueError("a day has 24 hours, each with a factor of 0 or more")
+        if min(self.socket.a, self.socket.b, self.push.a, self.push.b) <= 0:
+            raise ValueError("both figures of a Beta distribution are above 0")
+
     def prior(self, channel: Channel) -> Prior:
         return self.socket if channel is Channel.SOCKET else self.push
 
@@ -150,20 +160,20 @@ AS_BEFORE = -1
 
 
 def lesson(outcome: Outcome, exposure: float, rang: float, delay: Delay, *, again: bool = False) -> Lesson:
-    """What is learned from a ring worth `exposure` that ended after `rang` seconds. `again`: its silence was
-    counted before."""
-    # What was silent and was counted adds its answer later, and nothing else: the ring was one.
-    worth = 0.0 if again else exposure
+    """What is learned from a ring worth `exposure` that ended after `rang` seconds. `again`: it is answered after all,
+    or ends anew, and was counted before as a ring that stayed silent."""
+    if again:
+        exposure = 0.0
     match outcome:
         case Outcome.ACCEPTED | Outcome.LATE:
-            return Lesson(1.0, worth, 0)
+            return Lesson(1.0, exposure, 0)
         case Outcome.DECLINED:
-            return Lesson(0.0, worth, 0)
+            return Lesson(0.0, exposure, 0)
         case Outcome.IGNORED:
-            return Lesson(0.0, worth, AS_BEFORE if again else None)
+            return Lesson(0.0, exposure, None)
         case Outcome.WITHDRAWN:
             # Cut short: only the answers that would have come by now did not.
-            return Lesson(0.0, worth * (1.0 - delay.survival(rang)), AS_BEFORE)
+            return Lesson(0.0, exposure * (1.0 - delay.survival(rang)), AS_BEFORE)
         case Outcome.FAILED:
             return Lesson(0.0, 0.0, AS_BEFORE)
 

@@ -53,6 +53,9 @@ class MatchingSettings(msgspec.Struct, frozen=True, kw_only=True):
     """How long "tell me when somebody is free" counts."""
     later_spread: float = 30
     """One caller who waits to be told is told for one free volunteer, and the next no sooner than after this."""
+    later_likely: float = 0.25
+    """Somebody whose page is closed counts as free for such a caller if their chance to answer a ring is at least this.
+    """
     callback_alone: float = 20
     """How long the volunteer of a dropped call is rung alone before others are asked as well."""
     resume_window: float = 30

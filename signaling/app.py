@@ -132,7 +132,8 @@ async def opened(
         )
         carrier.help_service = help_service
         pushes.failed = help_service.push_failed
-        wishes = Wishes(pool, board, carrier, ReachByMail(accounts, mailer, settings.public_url), settings.matching)
+        reach = ReachByMail(accounts, mailer, settings.public_url)
+        wishes = Wishes(pool, board, index, learner, carrier, reach, settings.matching)
         sweeper = Sweeper(pool, board, dispatcher, endings, wishes, carrier, settings.matching)
         node = Node(board, switchboard, help_service, sweeper)
         commands = Commands(accounts, asking, help_service, board, bus, turn, limits, settings.limits)

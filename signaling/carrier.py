@@ -78,6 +78,7 @@ class Carrier:
                 return await self._standing(parcel.person_id, Standing(str(parcel.payload["standing"])), parcel.id)
             case "signed_out":
                 assert parcel.person_id is not None
+                self.keeper.touched([parcel.person_id])  # their devices are gone
                 await self._bus.tell(parcel.person_id, Bye("signed_out", "stop", 0))
                 return await self._bus.shut_all(parcel.person_id, Close.NOT_AUTHORISED, "signed out")
             case _:

@@ -20,7 +20,7 @@ from accounts.codes import canonical_email
 from accounts.errors import PersonUnknown, VisavisError
 from accounts.model import Person, StaffRole, Standing
 from accounts.postgres import borrowed, transaction
-from signaling import barring, development, doctor, embedded, index_status, logs, migrate, server, simulate
+from signaling import barring, development, doctor, embedded, index_status, logs, migrate, server, simulate, why
 from signaling.app import opened
 from signaling.house import House
 from signaling.settings import OPERATORS, Settings, SettingsError, read
@@ -192,6 +192,25 @@ def doctor_(*, json: bool = False) -> None:
 
 
 app.command(simulate.simulate, group=CARE)
+
+
+@app.command(name="why", group=CARE)
+def why_(offer: str, *, json: bool = False) -> None:
+    """Say why a volunteer was rung: the terms of the choice, and what became of it.
+
+    Parameters
+    ----------
+    offer
+        The id of the offer.
+    json
+        Print the terms as they are kept, as one JSON object.
+    """
+
+    async def work(house: House) -> str:
+        made = await why.of_offer(house.pool, offer)
+        return why.as_json(made) if json else why.as_text(made)
+
+    print(_with_house(work))
 
 
 # --- people

@@ -4,6 +4,7 @@ red. A mutant that survives is a guard that no test holds."""
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -44,7 +45,7 @@ def survives(mutant: Mutant, copy: Path) -> bool:
                 "-p",
                 "no:cacheprovider",
                 "--timeout=60",
-                *mutant.tests.split(),
+                *shlex.split(mutant.tests),
             ],
             cwd=copy,
             env=os.environ | {"PYTHONPATH": str(copy)},

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from datetime import datetime
 from uuid import UUID
 
 import msgspec
 
-from accounts.postgres import Connection
+from accounts.postgres import Connection, Row
 from matching.model import Channel, Evidence, Outcome
 
 Key = tuple[UUID, Channel]
@@ -25,12 +26,12 @@ class Ended(msgspec.Struct, frozen=True):
     rang: float
     """Seconds."""
     again: bool
-    """Its silence was learned from before."""
+    """Its silence was learned from before: an offer that had ended may be opened yet, or answered late."""
 
 
 # Skip what another node is learning from in the same moment.
 TAKE_ENDED = """
-SELECT id, volunteer_id, channel, outcome, exposure, learned IS NOT NULL AS again,
+SELECT id, volunteer_id, channel, outcome, exposure, coalesce(learned <> 'failed', false) AS again,
     greatest(0, extract(epoch FROM answered_at - rung_at))::float8 AS rang
 FROM matching.offer WHERE outcome IS NOT NULL AND learned IS DISTINCT FROM outcome
 ORDER BY answered_at LIMIT $1 FOR UPDATE SKIP LOCKED
@@ -114,15 +115,36 @@ async def population_in_force(connection: Connection) -> tuple[int, object] | No
     return (row["id"], row["model"]) if row else None
 
 
-TRY_LOCK = "SELECT pg_try_advisory_xact_lock(hashtext('visavis.population'))"
 IS_DUE = """
 SELECT coalesce(max(fitted_at) < now() - make_interval(secs => $1), true) FROM matching.population
 """
 
 
 async def is_due(connection: Connection, every: float) -> bool:
-    """Whether the last fit is older than so many seconds, and nobody else makes a new one now; in a transaction."""
-    return bool(await connection.fetchval(IS_DUE, every)) and bool(await connection.fetchval(TRY_LOCK))
+    """Whether the last fit is older than so many seconds."""
+    return bool(await connection.fetchval(IS_DUE, every))
+
+
+TRY_LOCK = "SELECT pg_try_advisory_lock(hashtext('visavis.population'))"
+UNLOCK = "SELECT pg_advisory_unlock(hashtext('visavis.population'))"
+
+
+@asynccontextmanager
+async def fitting_alone(connection: Connection) -> AsyncIterator[bool]:
+    """Whether nobody else fits the population, until the end of the block. The lock is the session's, not a
+    transaction's: a fit takes seconds, and no transaction is to stay open for so long."""
+    if not await connection.fetchval(TRY_LOCK):
+        yield False
+        return
+    try:
+        yield True
+    finally:
+        if not connection.is_closed():
+            try:
+                await connection.execute(UNLOCK)
+            except BaseException:
+                connection.terminate()  # the lock goes with it, and does not stay in the pool
+                raise
 
 
 class PastRing(msgspec.Struct, frozen=True):
@@ -134,12 +156,13 @@ class PastRing(msgspec.Struct, frozen=True):
     seconds: float
     rung_at: datetime
     time_zone: str
-    why: dict[str, object]
+    why: str
+    """As JSON."""
 
 
-# Withdrawn rings of less than a second were seen by nobody.
+# Withdrawn rings of less than a second were seen by nobody. The JSON is read beside the loop, with the rest.
 PAST_RINGS = """
-SELECT o.channel, o.chance, o.outcome IN ('accepted', 'late') AS replied, o.rung_at, p.time_zone, o.why,
+SELECT o.channel, o.chance, o.outcome IN ('accepted', 'late') AS replied, o.rung_at, p.time_zone, o.why::text AS why,
     greatest(0, extract(epoch FROM o.answered_at - o.rung_at))::float8 AS seconds
 FROM matching.offer o JOIN accounts.person p ON p.id = o.volunteer_id
 WHERE o.outcome IN ('accepted', 'late', 'declined', 'ignored', 'withdrawn') AND o.chance > 0
@@ -148,13 +171,32 @@ ORDER BY o.rung_at DESC LIMIT $1
 """
 
 
-async def past_rings(connection: Connection, at_most: int) -> list[PastRing]:
-    """The latest rings."""
-    return [msgspec.convert(dict(row), PastRing) for row in await connection.fetch(PAST_RINGS, at_most)]
+async def past_rings(connection: Connection, at_most: int) -> list[Row]:
+    """The latest rings, each for `past_ring`."""
+    return list(await connection.fetch(PAST_RINGS, at_most))
 
 
+def past_ring(row: Row) -> PastRing:
+    """The ring of a row."""
+    return PastRing(
+        Channel(row["channel"]),
+        row["chance"],
+        row["replied"],
+        row["seconds"],
+        row["rung_at"],
+        row["time_zone"],
+        row["why"],
+    )
+
+
+# By their rings, for which there is an index: with millions of volunteers their evidence is not sorted in time.
 SOME_EVIDENCE = """
-SELECT channel, yes, exposure, ignored FROM matching.response WHERE exposure > 0 ORDER BY as_of DESC LIMIT $1
+SELECT r.channel, r.yes, r.exposure, r.ignored
+FROM (
+    SELECT DISTINCT volunteer_id, channel
+    FROM (SELECT o.volunteer_id, o.channel FROM matching.offer o ORDER BY o.rung_at DESC LIMIT $1) latest
+) rung JOIN matching.response r USING (volunteer_id, channel)
+WHERE r.exposure > 0
 """
 
 
@@ -172,12 +214,28 @@ async def add_population(connection: Connection, rings: int, model: object) -> N
     await connection.execute(ADD_POPULATION, rings, model)
 
 
+class Made(msgspec.Struct, frozen=True):
+    """An offer that was made: what was thought of it then, and what became of it."""
+
+    offer_id: UUID
+    request_id: UUID
+    volunteer_id: UUID
+    channel: Channel
+    outcome: Outcome | None
+    rung_at: datetime
+    seconds: float | None
+    """Until its outcome."""
+    why: object
+
+
 WHY = """
-SELECT o.why, o.chance, o.channel, o.outcome, o.rung_at FROM matching.offer o WHERE o.id = $1
+SELECT o.id AS offer_id, o.request_id, o.volunteer_id, o.channel, o.outcome, o.rung_at,
+    extract(epoch FROM o.answered_at - o.rung_at)::float8 AS seconds, o.why
+FROM matching.offer o WHERE o.id = $1
 """
 
 
-async def why(connection: Connection, offer_id: UUID) -> dict[str, object] | None:
-    """What was thought of an offer when it was made, and what became of it."""
+async def why(connection: Connection, offer_id: UUID) -> Made | None:
+    """An offer, and why it was made."""
     row = await connection.fetchrow(WHY, offer_id)
-    return dict(row) if row else None
+    return msgspec.convert(dict(row), Made) if row else None

@@ -172,19 +172,24 @@ RETURNING id
 async def add_offers(connection: Connection, request_id: UUID, offers: Sequence[NewOffer]) -> set[UUID]:
     """Make these offers. Returns those made: none once the request is closed, never a second for one volunteer, never
     a push over the volunteer's budget."""
+    if not (pushed := [offer.volunteer_id for offer in offers if offer.channel is Channel.PUSH]):
+        return await _add(connection, request_id, offers)
     async with connection.transaction():
-        if pushed := [offer.volunteer_id for offer in offers if offer.channel is Channel.PUSH]:
-            await connection.execute(HOLD, pushed)
-        rows = await connection.fetch(
-            ADD_OFFERS,
-            request_id,
-            [offer.id for offer in offers],
-            [offer.volunteer_id for offer in offers],
-            [offer.channel for offer in offers],
-            [offer.chance for offer in offers],
-            [offer.exposure for offer in offers],
-            [offer.why for offer in offers],
-        )
+        await connection.execute(HOLD, pushed)
+        return await _add(connection, request_id, offers)
+
+
+async def _add(connection: Connection, request_id: UUID, offers: Sequence[NewOffer]) -> set[UUID]:
+    rows = await connection.fetch(
+        ADD_OFFERS,
+        request_id,
+        [offer.id for offer in offers],
+        [offer.volunteer_id for offer in offers],
+        [offer.channel for offer in offers],
+        [offer.chance for offer in offers],
+        [offer.exposure for offer in offers],
+        [offer.why for offer in offers],
+    )
     return {row["id"] for row in rows}
 
 

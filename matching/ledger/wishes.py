@@ -9,7 +9,7 @@ import msgspec
 
 from accounts.model import QuietWindow
 from accounts.postgres import Connection, Row
-from matching.ledger import AWAKE, MAY_MEET
+from matching.ledger import AWAKE, CALLS, MAY_MEET, TRUSTED
 from matching.model import Request, Trust
 
 
@@ -105,16 +105,18 @@ class Free(msgspec.Struct, frozen=True):
 FREE_FOR = f"""
 SELECT p.id, p.languages, p.muted_languages, p.time_zone, p.quiet_hours
 FROM accounts.person p
-WHERE p.id = ANY($2) AND p.role = 'volunteer' AND {MAY_MEET} AND {AWAKE}
+{CALLS}WHERE p.id = ANY($2) AND p.role = 'volunteer' AND {MAY_MEET} AND {AWAKE} AND (NOT $3 OR ({TRUSTED}))
   AND NOT EXISTS (SELECT 1 FROM matching.call c WHERE c.volunteer_id = p.id AND c.state <> 'ended')
   AND NOT EXISTS (
       SELECT 1 FROM matching.never_again n WHERE n.one = least(p.id, $1) AND n.other = greatest(p.id, $1))
 """
 
 
-async def free_for(connection: Connection, caller_id: UUID, volunteers: Sequence[UUID]) -> list[Free]:
-    """Those of `volunteers` who may meet this caller and are not on the phone, in their order."""
-    found = {row["id"]: row for row in await connection.fetch(FREE_FOR, caller_id, list(volunteers))}
+async def free_for(connection: Connection, wish: Wish, volunteers: Sequence[UUID]) -> list[Free]:
+    """Those of `volunteers` who may meet this caller, of the trusted only if they wish, and are not on the phone, in
+    their order."""
+    rows = await connection.fetch(FREE_FOR, wish.caller_id, list(volunteers), wish.trust is Trust.TRUSTED)
+    found = {row["id"]: row for row in rows}
     return [
         Free(
             row["id"],

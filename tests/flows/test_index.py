@@ -19,6 +19,7 @@ from tests.client import Client
 from tests.flows.conftest import Make
 from tests.flows.test_one_call import connected
 from tests.house import SECRET, Server
+from tests.signaling.push.services import Browser
 
 
 async def with_device(pool: Pool, client: Client) -> uuid.UUID:
@@ -64,6 +65,23 @@ async def test_a_profile_moves_its_volunteer(server: Server, volunteer: Make, po
     assert await standing(server, "de") == {person}
     await helper.call("PUT", "/v1/me", {"alerts_per_day": 0})
     await until_standing(server, set(), "de")
+
+
+async def test_a_device_makes_a_candidate_and_none_any_more_unmakes_it(server: Server, volunteer: Make) -> None:
+    helper = await volunteer(server.base, shift=False)
+    person = uuid.UUID(helper.person["id"])
+    async with asyncio.timeout(10):
+        while not await server.house.index.built():  # noqa: ASYNC110 (another task works on it)
+            await asyncio.sleep(0.05)
+    subscription = {"kind": "web_push"} | Browser().subscription("https://fcm.googleapis.com/fcm/send/abc")
+    device = await helper.call("POST", "/v1/me/devices", subscription)
+    await until_standing(server, {person})
+    await helper.call("DELETE", f"/v1/me/devices/{device['id']}")
+    await until_standing(server, set())
+    await helper.call("POST", "/v1/me/devices", subscription)
+    await until_standing(server, {person})
+    await helper.call("POST", "/v1/auth/logout", {"everywhere": True})
+    await until_standing(server, set())
 
 
 async def test_a_call_takes_its_volunteer_out_and_gives_them_back(
