@@ -228,7 +228,12 @@ def chance(candidate: Candidate, population: Population, now: float, random: Ran
     return Chance(min(1.0, a / (a + b) * worth), min(1.0, random.betavariate(a, b) * worth), hour, tired)
 
 
+CERTAIN = 0.999
+"""Nobody is surer than this to answer: silence must be able to tell."""
+
+
 def still_to_come(chance: float, age: float, delay: Delay) -> float:
     """The chance that a ring which has been silent for `age` seconds is answered yet (Bayes' rule)."""
-    left = chance * delay.survival(age)
-    return left / (left + 1.0 - chance) if chance < 1.0 else float(left > 0)
+    believed = min(CERTAIN, chance)
+    left = believed * delay.survival(age)
+    return left / (left + 1.0 - believed)
