@@ -93,7 +93,7 @@ class Keeper:
         try:
             return place(facts, self._population().push, self._settings.index_look_every, tuple(also))
         except Exception:  # one profile that cannot be understood must not hold up the others
-            log.exception("keeper.not_understood", volunteer=str(facts.id))
+            log.exception("keeper.not_understood")
             return Place(id=facts.id, leaves=frozenset({spoken(tag) for tag in facts.languages} | set(also)))
 
     # --- what it does by itself

@@ -73,7 +73,7 @@ class Rebuild:
     async def _rebuild(self, connection: Connection) -> Rebuilt:
         began = time.monotonic()
         since = (await connection.fetchval("SELECT statement_timestamp()")).timestamp()
-        log.info("index.rebuild", languages=sorted(self._only) if self._only is not None else "all")
+        log.info("index.rebuild", what=" ".join(sorted(self._only)) if self._only is not None else "all")
         if self._only is None:
             await self._index.begin(None, self._name)
             known = await self._index.languages()
@@ -98,7 +98,7 @@ class Rebuild:
             # What was missed is known by its own mark: that part alone is rebuilt.
             await self._index.finish(None, self._name)
         done = Rebuilt(seen, time.monotonic() - began, frozenset(self._missed))
-        log.info("index.rebuilt", volunteers=seen, seconds=round(done.seconds, 1), missed=sorted(done.missed))
+        log.info("index.rebuilt", count=seen, seconds=round(done.seconds, 1), what=" ".join(sorted(done.missed)))
         return done
 
     async def _begin(self, language: str) -> None:
