@@ -120,7 +120,7 @@ class CandidateIndex:
         if trusted:
             lines: list[str | int] = ["trusted", at_most]
         else:
-            lines = [part for band, share in shares(at_most, self._settings).items() for part in (int(band), share)]
+            lines = [part for band, share in shares(at_most).items() for part in (int(band), share)]
         found = await self._run("pick", self._key(language), self._now(), *lines)
         return [
             Candidate(

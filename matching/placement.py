@@ -17,28 +17,44 @@ from accounts.model import QuietWindow
 from matching.model import Evidence
 from matching.quiet import ahead_of_utc, is_quiet, next_change
 from matching.responses import Prior, faded, posterior
-from matching.settings import MatchingSettings
 
 
 class Band(IntEnum):
-    """What is known about a volunteer's readiness to answer; each band is a line of its own in the index."""
+    """What is known about a volunteer's readiness to answer; each band is a line of its own in the index. They are
+    narrow above the middle: within a line whoever was rung longest ago stands first, so from a wide one a large pool
+    would give the average of those in it and not the best."""
 
     NEW = 0
     """Hardly rung yet."""
     RARE = 1
     SOME = 2
-    OFTEN = 3
-    MOSTLY = 4
-    """The few who answer many times as often as the rest: found in a large pool only if they have a line of their own.
-    """
+    FAIR = 3
+    OFTEN = 4
+    MOSTLY = 5
+    ALWAYS = 6
 
 
 LITTLE = 3.0
 """Below this much exposure, and without an answer, a volunteer counts as new."""
-RARE_BELOW = 0.7
-OFTEN_FROM, OFTEN_AT_MOST = 2.0, 0.3
-MOSTLY_FROM, MOSTLY_AT_MOST = 5.0, 0.5
-"""This many times the population's mean; but a chance of so much is enough where everybody answers well."""
+FROM = {
+    Band.ALWAYS: (6.5, 0.6),
+    Band.MOSTLY: (4.0, 0.45),
+    Band.OFTEN: (2.5, 0.3),
+    Band.FAIR: (1.5, 0.2),
+    Band.SOME: (0.7, 0.1),
+}
+"""Times the population's mean from which on a band begins; but where everybody answers well, a chance of so much is
+enough."""
+SHARES = {
+    Band.ALWAYS: 32,
+    Band.MOSTLY: 24,
+    Band.OFTEN: 24,
+    Band.FAIR: 16,
+    Band.NEW: 20,
+    Band.SOME: 8,
+    Band.RARE: 4,
+}
+"""Of 128 candidates that a wave reads, so many of each band, best first. What one cannot give, the others may."""
 
 
 def band(evidence: Evidence, prior: Prior) -> Band:
@@ -46,25 +62,17 @@ def band(evidence: Evidence, prior: Prior) -> Band:
     if evidence.exposure < LITTLE and evidence.yes < 0.5:
         return Band.NEW
     mean = posterior(evidence, prior).mean
-    if mean < RARE_BELOW * prior.mean:
-        return Band.RARE
-    if mean >= min(MOSTLY_AT_MOST, MOSTLY_FROM * prior.mean):
-        return Band.MOSTLY
-    return Band.OFTEN if mean >= min(OFTEN_AT_MOST, OFTEN_FROM * prior.mean) else Band.SOME
+    for each, (times, enough) in FROM.items():
+        if mean >= min(times * prior.mean, enough):
+            return each
+    return Band.RARE
 
 
-def shares(at_most: int, settings: MatchingSettings) -> dict[Band, int]:
-    """How many candidates a wave reads of each band, best first. What one cannot give, the next ones may."""
-    weights = {
-        Band.MOSTLY: settings.index_mostly,
-        Band.OFTEN: settings.index_often,
-        Band.SOME: settings.index_some,
-        Band.NEW: settings.index_new,
-        Band.RARE: settings.index_rare,
-    }
-    whole = sum(weights.values()) or 1
-    found = {band: at_most * weight // whole for band, weight in weights.items()}
-    found[Band.MOSTLY] += at_most - sum(found.values())
+def shares(at_most: int) -> dict[Band, int]:
+    """How many candidates a wave reads of each band, best first."""
+    whole = sum(SHARES.values())
+    found = {band: at_most * share // whole for band, share in SHARES.items()}
+    found[Band.ALWAYS] += at_most - sum(found.values())
     return found
 
 

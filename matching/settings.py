@@ -67,12 +67,6 @@ class MatchingSettings(msgspec.Struct, frozen=True, kw_only=True):
     tick: float = 1
     """How often waiting requests and the truth in Postgres are looked at."""
 
-    index_mostly: int = 48
-    """Of 128 candidates for a push, so many of those who mostly answer; what one line lacks, the others make up for."""
-    index_often: int = 32
-    index_some: int = 16
-    index_new: int = 24
-    index_rare: int = 8
     index_look_every: float = 86_400
     """Whatever happens, a volunteer's place in the candidate index is looked at again after this time at most."""
     index_lease: float = 120

@@ -8,6 +8,7 @@ import math
 from collections import OrderedDict, deque
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from itertools import islice
 from random import Random
 from uuid import UUID
 
@@ -97,10 +98,11 @@ class Visavis:
         self._calls = [0] * (round(town.pool / town.world.volunteers_a_caller) + 2)
         self._ringing = [False] * town.pool
         self._learned_at = [START] * town.pool
+        self._looked_at = town.last_rung.tolist()
         self._before: dict[int, ranking.Ranked] = {}
         """Of a ring that is out: what was thought."""
         self._candidates = [self._candidate(volunteer) for volunteer in range(town.pool)]
-        # The candidate index: for each group that is awake at the same time, and each band, least recently rung first.
+        # The candidate index: for each group that is awake at the same time, and each band, least recently looked at first.
         self._lines: list[list[OrderedDict[int, None]]] = [
             [OrderedDict() for _ in placement.Band] for _ in range(town.groups)
         ]
@@ -142,27 +144,27 @@ class Visavis:
         while self._away and self._away[0][0] <= now:
             volunteer = heapq.heappop(self._away)[1]
             self._line(volunteer)[volunteer] = None
+            self._looked_at[volunteer] = now
         awake = [group for group in range(town.groups) if town.awake(group, now)]
         picked: list[Candidate] = []
         left = 0
-        for band, share in placement.shares(self._settings.candidates_read, self._settings).items():
+        for band, share in placement.shares(self._settings.candidates_read).items():
             wanted = share + left
-            taken = 0
-            for volunteer in self._first(awake, band):
-                if taken >= wanted:
-                    break
-                taken += 1
+            taken = list(islice(self._first(awake, band), wanted))
+            for volunteer in taken:
+                self._to_the_end(volunteer, now)
                 if self._may_be_rung(request, volunteer, now):
                     picked.append(self._candidates[volunteer])
-            left = wanted - taken
+            left = wanted - len(taken)
         return picked
 
+    def _to_the_end(self, volunteer: int, now: float) -> None:
+        self._looked_at[volunteer] = now
+        self._line(volunteer).move_to_end(volunteer)
+
     def _first(self, groups: list[int], band: placement.Band) -> Iterator[int]:
-        """The volunteers of a band, least recently rung first."""
-        last_rung = self._candidates
-        return heapq.merge(
-            *(self._lines[group][band] for group in groups), key=lambda volunteer: last_rung[volunteer].last_rung
-        )
+        """The volunteers of a band, least recently looked at first."""
+        return heapq.merge(*(self._lines[group][band] for group in groups), key=self._looked_at.__getitem__)
 
     def _may_be_rung(self, request: Request, volunteer: int, now: float) -> bool:
         town = self._engine.town
@@ -239,7 +241,7 @@ class Visavis:
             del self._line(volunteer)[volunteer]
             heapq.heappush(self._away, (self._engine.town.rung_at[volunteer][0] + DAY, volunteer))
         else:
-            self._line(volunteer).move_to_end(volunteer)
+            self._to_the_end(volunteer, now)
 
     def over(self, ring: Ring, now: float, outcome: str) -> None:
         volunteer = ring.volunteer

@@ -13,7 +13,7 @@ import pytest
 from accounts.errors import Unavailable
 from matching.candidates import CandidateIndex, Client, connect_index
 from matching.model import Evidence
-from matching.placement import Band, Place
+from matching.placement import SHARES, Band, Place
 from matching.settings import MatchingSettings
 from signaling.embedded.valkey import Valkey
 
@@ -88,16 +88,26 @@ async def test_least_recently_rung_first(index: CandidateIndex) -> None:
     assert await picked(index, 20) == [volunteer.id for volunteer in reversed(volunteers[30:])]
 
 
+async def test_whoever_was_looked_at_makes_room(index: CandidateIndex) -> None:
+    """Or those who are seldom the right ones, at night or tired, would stand in front for every request."""
+    volunteers = [stands(last_rung=NOW - 1 - number) for number in range(60)]
+    await index.place(volunteers, NOW)
+    looked_at = [volunteer for _ in range(3) for volunteer in await picked(index, 20)]
+    assert looked_at == [volunteer.id for volunteer in reversed(volunteers)]
+    await index.place([gone(volunteers[59].id)], NOW + 1)
+    assert volunteers[59].id not in await picked(index, 60)
+
+
 async def test_each_band_has_its_share_and_makes_up_for_the_others(index: CandidateIndex) -> None:
     lines = {band: [stands(band=band, last_rung=NOW - n) for n in range(100)] for band in Band}
     await index.place([volunteer for line in lines.values() for volunteer in line], NOW)
     found = set(await picked(index, 128))
     count = {band: len(found & {volunteer.id for volunteer in line}) for band, line in lines.items()}
-    assert count == {Band.MOSTLY: 48, Band.OFTEN: 32, Band.SOME: 16, Band.NEW: 24, Band.RARE: 8}
+    assert count == SHARES
     await index.place([gone(volunteer.id) for band in (Band.OFTEN, Band.SOME) for volunteer in lines[band]], NOW + 1)
     found = set(await picked(index, 128))
     assert len(found) == 128
-    better = [volunteer for band in (Band.MOSTLY, Band.NEW) for volunteer in lines[band]]
+    better = [volunteer for band in set(Band) - {Band.RARE} for volunteer in lines[band]]
     await index.place([gone(volunteer.id) for volunteer in better], NOW + 1)
     assert set(await picked(index, 128)) == {volunteer.id for volunteer in lines[Band.RARE]}
 

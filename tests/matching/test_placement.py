@@ -138,8 +138,8 @@ def test_old_evidence_counts_for_less() -> None:
         (Evidence(1, 2, 0), Band.OFTEN),
         (Evidence(0, 12, 12), Band.RARE),
         (Evidence(1, 12, 3), Band.SOME),
-        (Evidence(8, 30, 0), Band.OFTEN),
-        (Evidence(8, 12, 0), Band.MOSTLY),
+        (Evidence(8, 30, 0), Band.MOSTLY),
+        (Evidence(8, 12, 0), Band.ALWAYS),
     ],
 )
 def test_bands(evidence: Evidence, expected: Band) -> None:

@@ -4,7 +4,7 @@
 --      3 seconds after which one is looked at whose turn is past; 4 the time (s), '' for the cache's own
 -- Returns nothing.
 local FULL = 32
-local BANDS = 5
+local BANDS = 7
 local TRUSTED = 2 + BANDS
 local now = math.floor(seconds(ARGV[4]) / 60)
 local again = now + math.ceil(ARGV[3] / 60)

@@ -2,10 +2,10 @@
 -- named after KEYS[1], so a script may reach it all.
 -- KEYS 1 hash about a language: `buckets` and `records` (how many), `building` and `built` (which rebuild)
 --   ...:N          hash, a bucket of records: volunteer (16 bytes) -> record
---   ...:line:NAME  zset, a line: volunteer -> last rung, s
+--   ...:line:NAME  zset, a line: volunteer -> last rung or looked at, s
 --   ...:slots      zset, minutes at which somebody has to be looked at
 --   ...:turns:MIN  list, whom to look at in that minute
--- A record: 1 kind (0 gone, 1 waits, 2 to 6 stands in the line of that band, 7 to 11 there and in that of the trusted),
+-- A record: 1 kind (0 gone, 1 waits, 2 to 8 stands in the line of that band, 9 to 15 there and in that of the trusted),
 --   2-5 when Postgres knew this (ms, the lower 32 bits), 6-9 the minute of the next look; of one who stands also
 --   10-13 until when (s), 14-17 last rung (s), 18-24 what ranking wants to know.
 -- An entry of a list whose record names another minute is void: so a volunteer has one turn, however often it moved.
