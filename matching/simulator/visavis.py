@@ -102,7 +102,8 @@ class Visavis:
         self._before: dict[int, ranking.Ranked] = {}
         """Of a ring that is out: what was thought."""
         self._candidates = [self._candidate(volunteer) for volunteer in range(town.pool)]
-        # The candidate index: for each group that is awake at the same time, and each band, least recently looked at first.
+        # The candidate index: for each group that is awake at the same time, and each band, those who were looked at
+        # longest ago first.
         self._lines: list[list[OrderedDict[int, None]]] = [
             [OrderedDict() for _ in placement.Band] for _ in range(town.groups)
         ]

@@ -16,7 +16,7 @@ FULL = 32
 """As in place-1.lua."""
 CHUNK = 4096
 TRUSTED_EACH = 50
-BANDS = (0,) * 10 + (1,) * 5 + (2,) * 3 + (3,) * 2
+BANDS = (0,) * 20 + (1,) * 54 + (2,) * 12 + (3,) * 7 + (4,) * 4 + (5,) * 2 + (6,)
 
 
 def entries(count: int, now: float, seed: int = 1) -> Iterator[bytes]:
