@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from uuid import UUID
 
 from matching.candidates import ENTRY, ID, STANDS, TRUSTED
+from matching.placement import Band
 
 FULL = 32
 """As in place-1.lua."""
@@ -62,7 +63,7 @@ def commands(key: bytes, count: int, now: float) -> Iterator[bytes]:
                 b"*4\r\n$4\r\nHSET\r\n$%d\r\n%b:%d\r\n$16\r\n%b\r\n$24\r\n%b\r\n"
                 % (len(key) + 1 + len(b"%d" % bucket), key, bucket, volunteer, entry[ID:])
             )
-            lines[b"%d" % ((kind - STANDS) % 4)] += [b"%d" % rung, volunteer]
+            lines[b"%d" % ((kind - STANDS) % len(Band))] += [b"%d" % rung, volunteer]
             if kind >= TRUSTED:
                 lines[b"trusted"] += [b"%d" % rung, volunteer]
             turns[b"%d" % turn].append(volunteer)

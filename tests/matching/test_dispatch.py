@@ -171,6 +171,19 @@ async def test_one_phone_rings_for_one_request(node: Stage) -> None:
     assert await node.look(second) == []
 
 
+async def test_one_phone_rings_for_one_of_two_who_found_it_silent(node: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    await node.sleeping()
+    first, second = await node.asks(), await node.asks()
+
+    async def silent(ids: list[UUID]) -> list[UUID]:
+        return ids
+
+    monkeypatch.setattr(node.chooser, "_silent", silent)
+    await node.look(first)
+    await node.look(second)
+    assert len(node.edge.rang) == 1
+
+
 async def test_those_who_ring_do_not_hide_the_others(node: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     """More phones that ring than Postgres is asked about: the silent one is found all the same."""
     busy = [await node.sleeping() for _ in range(30)]

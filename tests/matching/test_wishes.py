@@ -83,6 +83,13 @@ async def test_who_may_not_be_rung_is_not_free(node: Stage, limit: str) -> None:
     assert await node.board.promised([volunteer]) == [False]
 
 
+async def test_postgres_has_the_last_word_on_how_likely_it_is(node: Stage) -> None:
+    await wish(node)
+    await likely(node)
+    await node.pool.execute("UPDATE matching.response SET exposure = 100")
+    assert await node.wishes().tell() == 0
+
+
 async def test_at_an_hour_when_hardly_anybody_answers_nobody_is_free(node: Stage) -> None:
     node.learner.population = Population(hours=(0.05,) * 24)
     await wish(node)
