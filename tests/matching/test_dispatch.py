@@ -20,6 +20,7 @@ from matching.ledger import offers, requests
 from matching.ledger.offers import NewOffer
 from matching.model import Candidate, Channel
 from matching.responses import Population
+from matching.settings import MatchingSettings
 from tests.matching import volunteers
 from tests.matching.stage import Stage, stage
 
@@ -328,7 +329,9 @@ async def test_what_was_rung_in_the_moment_of_the_end_falls_silent(node: Stage, 
 async def test_a_ring_that_expires_is_quietened_on_its_channel(node: Stage, pool: Pool) -> None:
     volunteer, request = await node.sleeping(), await node.asks()
     await node.look(request)
-    await pool.execute("UPDATE matching.offer SET rung_at = rung_at - interval '31 s'")
+    await pool.execute(
+        "UPDATE matching.offer SET rung_at = rung_at - make_interval(secs => $1)", MatchingSettings().ring_time + 1
+    )
     replacement = await node.sleeping()
     assert await node.look(request) == [replacement]
     assert await node.outcome(request, volunteer) == "ignored"
