@@ -380,7 +380,7 @@ async def test_what_the_first_language_brings_is_priced_before_the_second_joins(
     pool: Pool, redis_url: str, prefix: str
 ) -> None:
     """Where people seldom answer less hope is bought, by both languages together."""
-    async with stage(pool, redis_url, prefix, hope_rise=0.0) as node:
+    async with stage(pool, redis_url, prefix, hope_at_first=1.3, hope_rise=0.0) as node:
         node.learner.population = Population(hours=(1.0,) * 24)
         for _ in range(20):
             await node.sleeping("en")
