@@ -27,6 +27,7 @@ GIVEN = re.compile(r"^((?:#.*\n)+)([A-Z_]+)=(.*)$", re.MULTILINE)
 
 NOT_IN_PRODUCTION = {
     "DATA_DIR": "nothing is kept in the container: database, cache and SECRET_KEY are given",
+    "INDEX_URL": "the one cache holds the candidate index too; one of its own is for those who outgrow this file",
     "HOST": "the image listens on all of its container's addresses",
     "PORT": "the image's; Caddy knows it",
     "REDIS_PREFIX": "the cache is not shared with anything else",
