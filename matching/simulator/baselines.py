@@ -32,6 +32,9 @@ class Baseline:
         how_many = min(how_many, left)
         if how_many <= 0:
             return
+        if how_many == town.pool:
+            self._engine.ring_many(request, np.flatnonzero(town.busy_until <= now), now, remember=False)
+            return
         if how_many > left // 3:
             free = np.setdiff1d(np.arange(town.pool), np.fromiter(request.rung, dtype=np.int64), assume_unique=True)
             chosen = town.rng.permutation(free)[:how_many]

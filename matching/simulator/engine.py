@@ -163,8 +163,9 @@ class Engine:
         request.alerts += len(rung)
         request.quiet_rings += town.quiet_among(np.array(rung, dtype=np.int64), now) if rung else 0
 
-    def ring_many(self, request: Request, volunteers: Any, now: float) -> None:
-        """Ring all of these at once, for a policy that wants to know nothing of each."""
+    def ring_many(self, request: Request, volunteers: Any, now: float, *, remember: bool = True) -> None:
+        """Ring all of these at once, for a policy that wants to know nothing of each; no need to `remember` them if
+        nobody is left to be rung."""
         if len(volunteers) < VECTOR_FROM:
             self.ring(request, [(int(volunteer), 0.0, 0.0) for volunteer in volunteers], now)
             return
@@ -172,7 +173,8 @@ class Engine:
         request.quiet_rings += self.town.quiet_among(volunteers, now)
         taps, delays, silent = self.town.ring_many(volunteers, now)
         request.silent.append((now, silent))
-        request.rung.update(volunteers.tolist())
+        if remember:
+            request.rung.update(volunteers.tolist())
         if len(taps) > CROWD:
             order = np.argsort(delays)
             request.crowd = now + delays[order[CROWD:]]
@@ -288,7 +290,10 @@ class Engine:
             self._over(ring, now, outcome)
 
     def _hang_up(self, request: Request, now: float) -> None:
+        """The caller's patience is over, also if somebody has answered long ago: whom it rang for need not be kept, who
+        may be everybody."""
         if request.talked_after:
+            request.rung, request.rings = set(), []
             return
         request.talked_after = request.patience
         if not request.answered:
@@ -296,6 +301,7 @@ class Engine:
         if not request.closed:
             self._withdraw(request, request.reserved, now)
         request.closed, request.reserved = True, None
+        request.rung, request.rings = set(), []
 
     def _reopen(self, request: Request, now: float) -> None:
         if now - request.asked >= request.patience:
