@@ -78,7 +78,7 @@ def simulate(
     world
         A JSON or TOML file with other figures for the world; see docs/explanation/simulator.md.
     grid
-        The whole grid of the design, which takes about an hour on two cores.
+        The whole grid of the design, which takes more than an hour on two cores.
     check
         First see that B1 gives the figures an independent run of it gave.
     json
