@@ -17,7 +17,7 @@ COLOURS = {
     MINE: "#0b6e4f", "B1": "#b3261e", "B2": "#7a5195", "B3": "#d98e04", "B4": "#2f6db5", "B5": "#555555",
     "B6": "#9a6a4f",
 }  # fmt: skip
-ROW, PANEL, LABEL, TOP, GAP = 22, 300, 210, 70, 30
+ROW, PANEL, LABEL, TOP, GAP = 22, 300, 230, 70, 30
 LEAST = {"p95": 5.0, "alerts": 1.0, "late": 0.01}
 
 
@@ -75,7 +75,7 @@ def _panel(
     bottom = TOP + ROW * len(places)
     parts = [f'<text x="{left}" y="{TOP - 24}" font-weight="bold">{escape(words)}</text>']
     for power in range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1):
-        for step in (1, 2, 5):
+        for step in (1, 2, 5) if high < 500 * low else (1,):
             tick = step * 10.0**power
             if low <= tick <= high:
                 parts.append(

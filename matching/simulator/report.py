@@ -23,6 +23,8 @@ def report(found: dict[Place, dict[str, Summary]], results: Sequence[Finding], p
         "([simulator](simulator.md)). **Bold**: the best of the cell, quiet hours and budgets aside, of which the",
         "baselines know nothing.",
         "",
+        f"Seeds: {_seeds(found)}. `make simulate` runs five of each, in more than an hour.",
+        "",
         "![For each cell three scales, of the 95th percentile of the wait, alerts and late taps for each answered "
         "call, with a diamond for visavis and a digit for each baseline; the table below has the same figures.]"
         f"({picture})",
@@ -52,6 +54,15 @@ def report(found: dict[Place, dict[str, Summary]], results: Sequence[Finding], p
                 f"{each.quiet_rings} |"
             )
     return "\n".join(lines) + "\n"
+
+
+def _seeds(found: dict[Place, dict[str, Summary]]) -> str:
+    by_pool: dict[int, set[int]] = defaultdict(set)
+    for (_, pool, _, _), policies in found.items():
+        by_pool[pool].update(*(each.seeds for each in policies.values()))
+    return "; ".join(
+        f"{', '.join(map(str, sorted(seeds)))} for pools of {pool:,}" for pool, seeds in sorted(by_pool.items())
+    )
 
 
 def _place(place: Place) -> str:

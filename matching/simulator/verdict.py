@@ -25,6 +25,7 @@ class Summary(msgspec.Struct, frozen=True):
 
     place: Place
     policy: str
+    seeds: tuple[int, ...]
     requests: int
     answered: float
     p50: float
@@ -61,6 +62,7 @@ def summaries(cells: Iterable[Cell]) -> dict[Place, dict[str, Summary]]:
         found[place][policy] = Summary(
             place=place,
             policy=policy,
+            seeds=tuple(sorted({cell.seed for cell in some})),
             requests=sum(cell.requests for cell in some),
             answered=_mean(cell.answered for cell in some),
             p50=_mean(cell.p50 for cell in some),
