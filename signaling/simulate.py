@@ -100,7 +100,7 @@ def simulate(
     here = load_world(world) if world else World()
     asked = grids.Asked() if grid else _asked(p, pool, hour, load, seed, policy)
     settings = _settings(matching)
-    if check:
+    if check and not json:
         _print_check(grids.check_b1())
     simulated = _read(cells) if cells else _run(grids.cells, asked, here, settings, jobs)
     found = verdict.summaries(simulated)
