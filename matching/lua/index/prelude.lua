@@ -1,8 +1,9 @@
 -- What every script of the candidate index begins with. One language is one slot of a cluster: everything about it is
 -- named after KEYS[1], so a script may reach it all.
--- KEYS 1 hash about a language: `buckets` and `records` (how many), `building` and `built` (which rebuild)
+-- KEYS 1 hash about a language: `buckets` and `records` (how many), `building` and `built` (which rebuild),
+--   `cursor:NAME` (the place in a line where the next wave goes on)
 --   ...:N          hash, a bucket of records: volunteer (16 bytes) -> record
---   ...:line:NAME  zset, a line: volunteer -> last rung or looked at, s
+--   ...:line:NAME  zset, a line: volunteer -> last rung, s
 --   ...:slots      zset, minutes at which somebody has to be looked at
 --   ...:turns:MIN  list, whom to look at in that minute
 -- A record: 1 kind (0 gone, 1 waits, 2 to 8 stands in the line of that band, 9 to 15 there and in that of the trusted),
