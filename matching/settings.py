@@ -11,8 +11,8 @@ class MatchingSettings(msgspec.Struct, frozen=True, kw_only=True):
     ring_time: float = 45
     """How long one volunteer's page or phone rings."""
     hope_at_first: float = 1.25
-    """Accepts to be expected of the rings that are out, when a request opens; see waves.py. These three were found by
-    the search that docs/explanation/matching.md describes."""
+    """Accepts to be expected of the rings that are out, when a request opens; see waves.py.
+    docs/explanation/matching.md says how this and the next numbers were chosen."""
     hope_rise: float = 0.06
     """How much more for each second waited."""
     hope_at_most: float = 4.0
